@@ -83,7 +83,7 @@ def shift_masks(side: int, shift: int, device: torch.device) -> Tensor:
 
 def to_rows(tokens: Tensor, padded: bool) -> Tensor:
     """(B, H*W, C) -> (B, R, C), with the zero row and the write-only row behind the tokens when windows are padded."""
-    return F.pad(tokens, (0, 0, 0, 2)) if padded else tokens
+    return F.pad(tokens, (0, 0, 0, 2)) if padded else tokens.contiguous()
 
 
 def flat_index(places: Tensor, rows_per_image: int) -> Tensor:
