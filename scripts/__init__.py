@@ -1,0 +1,1 @@
+"""Programs that prepare a machine for SparSearch; standard library only."""
