@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from models.errors import InputError, PlanError
 from models.plan import Plan, Value
@@ -97,7 +96,6 @@ def kept_windows(windows: int, ratio: float) -> int:
     return int(windows * (1 - ratio))
 
 
-@cache
 def pruning_ratios(plan: Plan, depths: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
     """Pruning ratio of every block, per stage.
 
@@ -124,7 +122,6 @@ def pruning_ratios(plan: Plan, depths: tuple[int, ...]) -> tuple[tuple[float, ..
     return tuple(map(tuple, ratios))
 
 
-@cache
 def schedule(plan: Plan, depths: tuple[int, ...], windows: tuple[int, ...]) -> tuple[tuple[int | None, ...], ...]:
     """Windows that every block keeps; None means dense: no score exists yet, because no block before it prunes.
 

@@ -1,0 +1,124 @@
+"""Reading checkpoints: find the weights in a file, name them as mmdet does, load them strictly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from models.errors import CheckpointError
+from models.swin_convert import from_swin_authors, is_swin_authors
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load left alone: entries of the file that belong to other parts (heads, necks), entries left fresh."""
+
+    ignored: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+
+
+def read_checkpoint(path: str | Path) -> State:
+    """The tensors of a `.safetensors` or `.pth` file; never runs code from the file.
+
+    A `.pth` may hold the tensors directly or under `state_dict` (mmdet) or `model` (the Swin authors).
+
+    Raises:
+        CheckpointError: no such file, or no checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} does not exist; give the path of a .safetensors or .pth file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise CheckpointError(f"checkpoint {path} is damaged or no safetensors file: {error}") from None
+    except Exception as error:  # torch.load raises whatever its zip and pickle readers raise
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"checkpoint {path} is damaged, or holds more than tensors and is not loaded for safety: {reason}; "
+            f"convert it to .safetensors where you trust it"
+        ) from None
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, Mapping) else {}
+    if not state:
+        raise CheckpointError(f"checkpoint {path} holds no tensors; expected a state dict, bare or under 'state_dict'/'model'")
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def load_backbone(backbone: nn.Module, path: str | Path) -> LoadReport:
+    """Load a file in any known layout into a bare backbone, strictly.
+
+    Known: this project's and mmdet's layout, the Swin authors' layout (converted, tables resized), and detector files,
+    of which the entries under `backbone.` are taken. Output norms `norm{i}`, which classification files lack, and
+    index buffers may be missing; nothing else may.
+
+    Raises:
+        CheckpointError: lists missing and unexpected keys, and shapes that differ.
+    """
+    state = read_checkpoint(path)
+    ignored: list[str] = []
+    prefixed = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+    if prefixed:
+        ignored = [k for k in state if not k.startswith("backbone.")]
+        state = prefixed
+    optional = {k for k in backbone.state_dict() if k.endswith("relative_position_index")}
+    if is_swin_authors(state):
+        state, dropped = from_swin_authors(state, backbone.state_dict())
+        ignored += dropped
+        optional |= {k for k in backbone.state_dict() if k.startswith("norm") and k[4].isdigit()}
+    fresh = load_strictly(backbone, state, str(path), optional)
+    return LoadReport(tuple(ignored), fresh)
+
+
+def load_detector(detector: nn.Module, path: str | Path) -> LoadReport:
+    """Load a whole-model file (backbone, neck, heads) strictly; index buffers may be missing.
+
+    Raises:
+        CheckpointError: lists missing and unexpected keys, and shapes that differ.
+    """
+    optional = {k for k in detector.state_dict() if k.endswith("relative_position_index")}
+    return LoadReport((), load_strictly(detector, read_checkpoint(path), str(path), optional))
+
+
+def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: str, optional: set[str]) -> tuple[str, ...]:
+    """Copy `state` into `model`, or change nothing and explain.
+
+    Args:
+        optional: keys that may be missing from `state`.
+    Returns:
+        the optional keys that were missing and keep the model's own values.
+    Raises:
+        CheckpointError: the two do not fit.
+    """
+    own: dict[str, Any] = model.state_dict()
+    missing = [k for k in own if k not in state and k not in optional]
+    unexpected = [k for k in state if k not in own]
+    shapes = [f"{k}: file {tuple(state[k].shape)}, model {tuple(own[k].shape)}" for k in own if k in state and state[k].shape != own[k].shape]
+    if missing or unexpected or shapes:
+        raise CheckpointError(
+            f"{source} does not fit {type(model).__name__}:"
+            + _listing("missing keys", missing)
+            + _listing("unexpected keys", unexpected)
+            + _listing("different shapes", shapes)
+            + "\nCheck that the model's variant and options are those the checkpoint was trained with."
+        )
+    model.load_state_dict({**own, **state})
+    return tuple(sorted(k for k in optional if k not in state))
+
+
+def _listing(title: str, entries: list[str], most: int = 12) -> str:
+    if not entries:
+        return ""
+    rest = f"\n  ... and {len(entries) - most} more" if len(entries) > most else ""
+    return f"\n{title} ({len(entries)}):" + "".join(f"\n  {entry}" for entry in entries[:most]) + rest
