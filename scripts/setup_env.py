@@ -1,4 +1,4 @@
-"""Prepare this clone: `python -m scripts.setup_env` (or `make setup`). Safe to repeat, interrupt and run twice at once."""
+"""Prepare this clone: `python -m scripts.setup_env` or `make setup`. Repeat or interrupt it as you like."""
 
 import shutil
 import sys
