@@ -1,0 +1,43 @@
+"""The error family of `search`: one root, so that a front door can turn everything foreseen into one plain line.
+
+    SearchError
+    ├── BudgetError      a latency budget that is no budget
+    ├── JobError         a field of a search request
+    ├── TargetError      a target: unknown, or its config, checkpoint or data is missing or broken
+    ├── EvaluationError  an evaluation that could not be made
+    ├── StoreError       the database: locked, damaged, of another version, unknown search
+    ├── RunnerError      the process that runs a search
+    └── ExportError      a bundle that cannot be written or does not check out
+"""
+
+
+class SearchError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class BudgetError(SearchError, ValueError):
+    """A budget is not a positive, finite number of milliseconds, or its bounds are crossed."""
+
+
+class JobError(SearchError, ValueError):
+    """A field of a search request is out of range; the message names the field."""
+
+
+class TargetError(SearchError, ValueError):
+    """A target is unknown, or its config, checkpoint or data is missing or broken; the message names the file."""
+
+
+class EvaluationError(SearchError):
+    """The accuracy of a plan could not be computed."""
+
+
+class StoreError(SearchError):
+    """The database cannot be used; the message names the file and the remedy."""
+
+
+class RunnerError(SearchError):
+    """The process that runs a search died or spoke out of turn."""
+
+
+class ExportError(SearchError, ValueError):
+    """A bundle cannot be written, or a written one does not check out."""

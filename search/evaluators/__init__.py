@@ -1,0 +1,1 @@
+"""Evaluators: the accuracy of a plan on images."""

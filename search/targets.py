@@ -1,0 +1,269 @@
+"""Targets: what a search is about, under a name. Two are built in; the user's own live in a TOML file.
+
+    [targets.my-detector]
+    config = "/models/sparsevit_mask_rcnn.py"
+    checkpoint = "/models/epoch_12.pth"
+    input_size = [672, 672]
+    batch = 4
+"""
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from search.errors import TargetError
+from search.home import Home
+
+Scope: TypeAlias = Literal["backbone", "model"]
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model, its weights and its data.
+
+    Args:
+        name: what users type; [a-z0-9_-].
+        kind: "detection" (an mmdet config) or "synthetic" (closed-form accuracy, for simulated searches only).
+        config: mmdet config file; None for synthetic targets.
+        checkpoint: weights (.safetensors or .pth); None for synthetic targets.
+        input_size: (height, width) in pixels that latency is measured at by default.
+        batch: images per forward that latency is measured at by default.
+        scope: what is timed by default.
+        device: default device; None: the user's choice.
+        metric: what is maximised by default.
+        description: one line.
+    Raises:
+        TargetError: a field is malformed.
+    """
+
+    name: str
+    kind: Literal["detection", "synthetic"] = "detection"
+    config: Path | None = None
+    checkpoint: Path | None = None
+    input_size: tuple[int, int] = (672, 672)
+    batch: int = 1
+    scope: Scope = "backbone"
+    device: str | None = None
+    metric: str = "bbox_mAP"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise TargetError(f"target name {self.name!r} must be lower-case letters, digits, - and _ (at most 64)")
+        if self.kind not in ("detection", "synthetic"):
+            raise TargetError(f"target {self.name}: kind={self.kind!r} is unknown; choose detection")
+        if len(self.input_size) != 2 or not all(_count(side) for side in self.input_size):
+            raise TargetError(f"target {self.name}: input_size={self.input_size!r} must be [height, width] in pixels")
+        if not _count(self.batch):
+            raise TargetError(f"target {self.name}: batch={self.batch!r} must be a whole number of at least 1")
+        if self.scope not in ("backbone", "model"):
+            raise TargetError(f"target {self.name}: scope={self.scope!r} is unknown; choose backbone or model")
+
+    def check(self) -> None:
+        """Cheap checks of the files, without importing or running anything in them.
+
+        Raises:
+            TargetError: a file is missing, empty, or is not what its name says; names the file and the remedy.
+        """
+        if self.kind == "synthetic":
+            return
+        for field, path in (("config", self.config), ("checkpoint", self.checkpoint)):
+            if path is None:
+                raise TargetError(f"target {self.name}: {field} is not set; give the path of the {field}")
+            if not path.is_file():
+                raise TargetError(f"target {self.name}: {field} {path} does not exist; correct the path")
+            if path.stat().st_size == 0:
+                raise TargetError(f"target {self.name}: {field} {path} is empty; copy it again")
+        assert self.config is not None and self.checkpoint is not None
+        _check_config(self.config)
+        _check_checkpoint(self.checkpoint)
+
+    def digest(self) -> str:
+        """sha256 over the config (with the files that it is based on) and the weights: the key of the archive."""
+        digest = hashlib.sha256(self.kind.encode())
+        if self.kind == "synthetic":
+            digest.update(self.name.encode())
+            return digest.hexdigest()
+        assert self.config is not None and self.checkpoint is not None
+        for path in (*_config_chain(self.config), self.checkpoint):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON object; `from_dict` gives an equal target."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "config": None if self.config is None else str(self.config),
+            "checkpoint": None if self.checkpoint is None else str(self.checkpoint),
+            "input_size": list(self.input_size),
+            "batch": self.batch,
+            "scope": self.scope,
+            "device": self.device,
+            "metric": self.metric,
+            "description": self.description,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Target":
+        """Read what `to_dict` wrote, or a table of the TOML file.
+
+        Raises:
+            TargetError: an unknown field, or one of the wrong type.
+        """
+        known = set(cls.__dataclass_fields__)
+        if unknown := sorted(set(data) - known):
+            raise TargetError(f"target {data.get('name')}: unknown fields {unknown}; known are {sorted(known)}")
+        values = dict(data)
+        for field in ("config", "checkpoint"):
+            if values.get(field) is not None:
+                if not isinstance(values[field], str | Path):
+                    raise TargetError(f"target {data.get('name')}: {field}={values[field]!r} must be a path")
+                values[field] = Path(values[field]).expanduser()
+        if "input_size" in values:
+            size = values["input_size"]
+            if not isinstance(size, list | tuple):
+                raise TargetError(f"target {data.get('name')}: input_size={size!r} must be [height, width] in pixels")
+            values["input_size"] = tuple(size)
+        return cls(**values)
+
+
+BUILTIN: Mapping[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            name="digits-sparsevit",
+            config=_ROOT / "configs" / "search" / "digits_sparsevit.py",
+            checkpoint=_ROOT / "samples" / "weights" / "digits_sparsevit.safetensors",
+            input_size=(224, 224),
+            batch=1,
+            description="handwritten digits on photos: a small SparseViT Mask R-CNN, trained here; data is written on demand",
+        ),
+        Target(
+            name="synthetic-swin-t",
+            kind="synthetic",
+            input_size=(672, 672),
+            batch=4,
+            device="sim:0",
+            description="SIMULATED: the space of SparseViT-T with a closed-form accuracy, for trying out searches",
+        ),
+    )
+}
+
+
+def targets(home: Home | None = None) -> dict[str, Target]:
+    """Every target by name: the built-in ones, then the user's.
+
+    Raises:
+        TargetError: the user's file cannot be read.
+    """
+    path = (home or Home.default()).targets
+    return {**BUILTIN, **{name: Target.from_dict({**table, "name": name}) for name, table in _read(path).items()}}
+
+
+def find(name: str, home: Home | None = None) -> Target:
+    """The target of a name.
+
+    Raises:
+        TargetError: there is none; lists those there are.
+    """
+    known = targets(home)
+    if name not in known:
+        raise TargetError(f"unknown target {name!r}; known are {', '.join(known)}. Add one with: sparsearch target add")
+    return known[name]
+
+
+def add(target: Target, home: Home | None = None, replace: bool = False) -> Path:
+    """Check a target and write it to the user's file (atomically). Returns the file.
+
+    Raises:
+        TargetError: its files fail `Target.check`, or the name is taken.
+    """
+    target.check()
+    path = (home or Home.default()).targets
+    own = _read(path)
+    if target.name in BUILTIN:
+        raise TargetError(f"target {target.name} is built in; choose another name")
+    if target.name in own and not replace:
+        raise TargetError(f"target {target.name} exists in {path}; choose another name or replace it")
+    plain = {name: value for name, value in target.to_dict().items() if name != "name" and value is not None}
+    for field in ("config", "checkpoint"):
+        if field in plain:
+            plain[field] = str(Path(plain[field]).resolve())
+    own[target.name] = plain
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    # JSON strings, numbers and arrays of them are valid TOML
+    lines = [
+        f"[targets.{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for name, table in own.items()
+    ]
+    scratch.write_text("\n".join(lines), encoding="utf-8")
+    os.replace(scratch, path)
+    return path
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("targets", {})
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise TargetError(f"cannot read {path}: {error}; correct the file or remove it") from None
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise TargetError(f"{path} must hold tables such as [targets.my-model]; correct the file")
+    return tables
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
+
+
+def _check_config(path: Path) -> None:
+    if path.suffix != ".py":
+        return
+    try:
+        compile(path.read_bytes(), str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        raise TargetError(f"config {path} is no Python file: {error}; correct it") from None
+
+
+def _check_checkpoint(path: Path) -> None:
+    if path.suffix != ".safetensors":
+        return
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(min(length, size)) if 0 < length <= size - 8 else b""
+    try:
+        tensors = json.loads(header)
+        end = max((entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__"), default=0)
+    except (ValueError, AttributeError, TypeError, KeyError, IndexError):
+        raise TargetError(f"checkpoint {path} is no safetensors file (or is cut short); copy it again") from None
+    if 8 + length + end != size:
+        raise TargetError(f"checkpoint {path} has {size} bytes, its header says {8 + length + end}; copy it again")
+
+
+_BASE = re.compile(r"^_base_\s*=\s*(\[[^\]]*\]|\([^)]*\)|['\"][^'\"]*['\"])", re.MULTILINE)
+_QUOTED = re.compile(r"['\"]([^'\"]+)['\"]")
+
+
+def _config_chain(path: Path, seen: frozenset[Path] = frozenset()) -> list[Path]:
+    """A config and the files it is based on, found by reading (never by running) them."""
+    if path in seen or not path.is_file():
+        return []
+    found = _BASE.search(path.read_text(encoding="utf-8", errors="replace"))
+    bases = _QUOTED.findall(found[1]) if found else []
+    chain = [path]
+    for base in bases:
+        chain += _config_chain((path.parent / base).resolve(), seen | {path})
+    return chain
