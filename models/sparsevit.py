@@ -57,7 +57,7 @@ class Block(nn.Module):
         """(B, k, T, C) -> (B, k, T, C).
 
         Args:
-            bias: added to the attention logits, broadcastable to (B * k, heads, T, T).
+            bias: added to the attention logits, (1 or B * k, heads, T, T).
             blank: (B, k, T, 1), true where a token is padding that must enter attention as zero; None where none is.
         """
         normed = self.norm1(windows)
@@ -125,7 +125,7 @@ class Stage(nn.Module):
                 windows = rows.view(-1, channels).index_select(0, places).view(*order.shape, side * side, channels)
                 bias = block.attn.w_msa.bias()
                 if index % 2:
-                    bias = (bias + masks.to(bias.dtype)[:, None])[table.kind[order].reshape(-1)]
+                    bias = (bias + masks.to(bias.dtype).unsqueeze(1))[table.kind[order].reshape(-1)]
                 blank = None
                 if padding == "after_norm" and table.padded:
                     blank = (table.gather[order] == height * width).unsqueeze(-1)

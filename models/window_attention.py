@@ -51,15 +51,15 @@ class WindowMSA(nn.Module):
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
 
     def bias(self) -> Tensor:
-        """(heads, T, T) relative position bias."""
+        """(1, heads, T, T) relative position bias."""
         index = self.relative_position_index
-        return self.relative_position_bias_table[index.reshape(-1)].view(*index.shape, -1).permute(2, 0, 1)
+        return self.relative_position_bias_table[index.reshape(-1)].view(1, *index.shape, -1).permute(0, 3, 1, 2)
 
     def forward(self, windows: Tensor, bias: Tensor) -> Tensor:
         """(G, T, C) -> (G, T, C).
 
         Args:
-            bias: added to the logits, broadcastable to (G, heads, T, T).
+            bias: added to the logits, (1 or G, heads, T, T). Four dimensions, or the fused CPU kernel is not taken.
         """
         groups, tokens, channels = windows.shape
         qkv = self.qkv(windows).view(groups, tokens, 3, self.heads, channels // self.heads)
