@@ -4,6 +4,7 @@
     ├── BudgetError      a latency budget that is no budget
     ├── JobError         a field of a search request
     ├── TargetError      a target: unknown, or its config, checkpoint or data is missing or broken
+    ├── SamplerError     a sampler given what it cannot work with
     ├── EvaluationError  an evaluation that could not be made
     ├── StoreError       the database: locked, damaged, of another version, unknown search
     ├── RunnerError      the process that runs a search
@@ -25,6 +26,10 @@ class JobError(SearchError, ValueError):
 
 class TargetError(SearchError, ValueError):
     """A target is unknown, or its config, checkpoint or data is missing or broken; the message names the file."""
+
+
+class SamplerError(SearchError, ValueError):
+    """A sampler cannot work with what it was given: a space too large, a latency that is no number."""
 
 
 class EvaluationError(SearchError):
