@@ -1,0 +1,102 @@
+"""The runner as a child process: started, spoken to, listened to, stopped within seconds with all its children."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from search.errors import RunnerError
+
+GRACE_S = 3.0
+"""Time between asking a runner to stop and killing it."""
+
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "search.runner")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+class RunnerProcess:
+    """One runner.
+
+    Args:
+        request: the line it reads first; `parent` is added.
+        log: file that its stderr is appended to.
+        command: what to start.
+    Raises:
+        RunnerError: it could not be started.
+    """
+
+    def __init__(self, request: Mapping[str, Any], log: Path, command: Sequence[str] = COMMAND) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        try:
+            with log.open("ab") as errors:
+                # a session of its own: Ctrl-C in the terminal reaches us alone, and we stop it in order
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,
+                    env={**os.environ, "PYTHONPATH": path},
+                )
+        except OSError as error:
+            raise RunnerError(f"cannot start the runner ({' '.join(command)}): {error.strerror}") from None
+        self._timer: threading.Timer | None = None
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died at once; reading its output will tell
+            self._process.stdin.write(json.dumps({**request, "parent": os.getpid()}).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def lines(self) -> Iterator[Mapping[str, Any]]:
+        """The JSON objects it writes, until it ends; a torn last line is what a killed runner leaves.
+
+        Raises:
+            RunnerError: a whole line is no JSON object.
+        """
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if not line.endswith(b"\n"):
+                return
+            try:
+                data = json.loads(line)
+            except ValueError:
+                raise RunnerError(f"the runner wrote {line[:120]!r}, which is no event") from None
+            if not isinstance(data, dict):
+                raise RunnerError(f"the runner wrote {line[:120]!r}, which is no event")
+            yield data
+
+    def stop(self) -> None:
+        """Ask it to end, and kill it when it has not after `GRACE_S`. Returns at once; any thread may call it."""
+        self._signal(signal.SIGTERM)
+        if self._timer is None:
+            self._timer = threading.Timer(GRACE_S, self._signal, (signal.SIGKILL,))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def wait(self) -> int:
+        """Reap it, and whatever it started. Returns its exit status, negative for a signal."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            status = self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            status = self._process.wait()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._process.stdout.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # its group outlives it when it left children
+        return status
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)

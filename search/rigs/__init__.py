@@ -1,0 +1,1 @@
+"""Rigs: targets set up on devices, one file per kind of target."""

@@ -1,0 +1,45 @@
+"""Bring a database to the current schema, refuse one from the future."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from search.errors import StoreError
+from search.store.schema import VERSION_TABLE
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def version(connection: Connection) -> str | None:
+    """Revision of the schema; None: an empty database."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
+
+
+def upgrade(connection: Connection, name: str) -> None:
+    """Migrate inside the connection's open transaction; nothing to do is quick.
+
+    Args:
+        connection: in a transaction that holds the write lock.
+        name: the database, for messages.
+    Raises:
+        StoreError: the schema is unknown here, because a newer version of SparSearch wrote it.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    found = version(connection)
+    if found == scripts.get_current_head():
+        return
+    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+        raise StoreError(
+            f"{name} has schema {found}, which this version of SparSearch does not know; "
+            f"upgrade SparSearch, or set SPARSEARCH_HOME to another folder"
+        )
+    command.upgrade(config, "head")
