@@ -105,7 +105,8 @@ def test_program_that_outlives_a_killed_setup_keeps_the_lock(tmp_path: Path) -> 
         "from scripts.environment.process import exclusive, run_logged\n"
         f"with exclusive(Path({str(lock)!r}), 'it') as held:\n"
         "    child = [sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(60)']\n"
-        f"    run_logged(child, Path({str(log)!r}), keep_fd=held, on_line=lambda pid: (print(pid, flush=True), os._exit(9)))\n"
+        "    die = lambda pid: (print(pid, flush=True), os._exit(9))\n"
+        f"    run_logged(child, Path({str(log)!r}), keep_fd=held, on_line=die)\n"
     )
     setup = subprocess.run([sys.executable, "-c", killed], cwd=ROOT, capture_output=True, text=True, check=False)
     assert setup.returncode == 9
