@@ -8,6 +8,7 @@
     ├── EvaluationError  an evaluation that could not be made
     ├── StoreError       the database: locked, damaged, of another version, unknown search
     ├── RunnerError      the process that runs a search
+    ├── LaunchError      the ranks of torchpack or torchrun
     └── ExportError      a bundle that cannot be written or does not check out
 """
 
@@ -42,6 +43,10 @@ class StoreError(SearchError):
 
 class RunnerError(SearchError):
     """The process that runs a search died or spoke out of turn."""
+
+
+class LaunchError(SearchError):
+    """The ranks of a launcher cannot work together."""
 
 
 class ExportError(SearchError, ValueError):

@@ -47,10 +47,10 @@ def main() -> int:
 
 
 def _run(request: dict[str, Any], emit: Any) -> Event:
-    from search.flow import run
-
     try:
-        return run(request, emit)
+        from search.flow import Request, run
+
+        return run(Request.from_dict(request), emit)
     except SearchError as error:
         return _failed(str(error))
     except Exception as error:
