@@ -33,7 +33,7 @@ class RunnerProcess:
 
     def __init__(self, request: Mapping[str, Any], log: Path, command: Sequence[str] = COMMAND) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(_ROOT))))
         try:
             with log.open("ab") as errors:
                 # a session of its own: Ctrl-C in the terminal reaches us alone, and we stop it in order

@@ -13,16 +13,21 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from search.errors import TargetError
 from search.home import Home
+from search.target_files import check_checkpoint, check_config, config_chain
 
 Scope: TypeAlias = Literal["backbone", "model"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ROOT = Path(__file__).resolve().parent.parent
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,8 @@ class Target:
         device: default device; None: the user's choice.
         metric: what is maximised by default.
         description: one line.
+        options: of synthetic targets: `delay_s` (pause per evaluation) and `log` (file that gets a line per
+            evaluation).
     Raises:
         TargetError: a field is malformed.
     """
@@ -54,6 +61,7 @@ class Target:
     device: str | None = None
     metric: str = "bbox_mAP"
     description: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -75,16 +83,16 @@ class Target:
         """
         if self.kind == "synthetic":
             return
-        for field, path in (("config", self.config), ("checkpoint", self.checkpoint)):
+        for name, path in (("config", self.config), ("checkpoint", self.checkpoint)):
             if path is None:
-                raise TargetError(f"target {self.name}: {field} is not set; give the path of the {field}")
+                raise TargetError(f"target {self.name}: {name} is not set; give the path of the {name}")
             if not path.is_file():
-                raise TargetError(f"target {self.name}: {field} {path} does not exist; correct the path")
+                raise TargetError(f"target {self.name}: {name} {path} does not exist; correct the path")
             if path.stat().st_size == 0:
-                raise TargetError(f"target {self.name}: {field} {path} is empty; copy it again")
+                raise TargetError(f"target {self.name}: {name} {path} is empty; copy it again")
         assert self.config is not None and self.checkpoint is not None
-        _check_config(self.config)
-        _check_checkpoint(self.checkpoint)
+        check_config(self.config)
+        check_checkpoint(self.checkpoint)
 
     def digest(self) -> str:
         """sha256 over the config (with the files that it is based on) and the weights: the key of the archive."""
@@ -93,7 +101,7 @@ class Target:
             digest.update(self.name.encode())
             return digest.hexdigest()
         assert self.config is not None and self.checkpoint is not None
-        for path in (*_config_chain(self.config), self.checkpoint):
+        for path in (*config_chain(self.config), self.checkpoint):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
@@ -111,6 +119,7 @@ class Target:
             "device": self.device,
             "metric": self.metric,
             "description": self.description,
+            "options": dict(self.options),
         }
 
     @classmethod
@@ -124,11 +133,11 @@ class Target:
         if unknown := sorted(set(data) - known):
             raise TargetError(f"target {data.get('name')}: unknown fields {unknown}; known are {sorted(known)}")
         values = dict(data)
-        for field in ("config", "checkpoint"):
-            if values.get(field) is not None:
-                if not isinstance(values[field], str | Path):
-                    raise TargetError(f"target {data.get('name')}: {field}={values[field]!r} must be a path")
-                values[field] = Path(values[field]).expanduser()
+        for name in ("config", "checkpoint"):
+            if values.get(name) is not None:
+                if not isinstance(values[name], str | Path):
+                    raise TargetError(f"target {data.get('name')}: {name}={values[name]!r} must be a path")
+                values[name] = Path(values[name]).expanduser()
         if "input_size" in values:
             size = values["input_size"]
             if not isinstance(size, list | tuple):
@@ -195,10 +204,10 @@ def add(target: Target, home: Home | None = None, replace: bool = False) -> Path
         raise TargetError(f"target {target.name} is built in; choose another name")
     if target.name in own and not replace:
         raise TargetError(f"target {target.name} exists in {path}; choose another name or replace it")
-    plain = {name: value for name, value in target.to_dict().items() if name != "name" and value is not None}
-    for field in ("config", "checkpoint"):
-        if field in plain:
-            plain[field] = str(Path(plain[field]).resolve())
+    plain = {name: value for name, value in target.to_dict().items() if name != "name" and value not in (None, {})}
+    for file in ("config", "checkpoint"):
+        if file in plain:
+            plain[file] = str(Path(plain[file]).resolve())
     own[target.name] = plain
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
@@ -222,48 +231,3 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise TargetError(f"{path} must hold tables such as [targets.my-model]; correct the file")
     return tables
-
-
-def _count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
-
-
-def _check_config(path: Path) -> None:
-    if path.suffix != ".py":
-        return
-    try:
-        compile(path.read_bytes(), str(path), "exec")
-    except (SyntaxError, ValueError) as error:
-        raise TargetError(f"config {path} is no Python file: {error}; correct it") from None
-
-
-def _check_checkpoint(path: Path) -> None:
-    if path.suffix != ".safetensors":
-        return
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = file.read(min(length, size)) if 0 < length <= size - 8 else b""
-    try:
-        tensors = json.loads(header)
-        end = max((entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__"), default=0)
-    except (ValueError, AttributeError, TypeError, KeyError, IndexError):
-        raise TargetError(f"checkpoint {path} is no safetensors file (or is cut short); copy it again") from None
-    if 8 + length + end != size:
-        raise TargetError(f"checkpoint {path} has {size} bytes, its header says {8 + length + end}; copy it again")
-
-
-_BASE = re.compile(r"^_base_\s*=\s*(\[[^\]]*\]|\([^)]*\)|['\"][^'\"]*['\"])", re.MULTILINE)
-_QUOTED = re.compile(r"['\"]([^'\"]+)['\"]")
-
-
-def _config_chain(path: Path, seen: frozenset[Path] = frozenset()) -> list[Path]:
-    """A config and the files it is based on, found by reading (never by running) them."""
-    if path in seen or not path.is_file():
-        return []
-    found = _BASE.search(path.read_text(encoding="utf-8", errors="replace"))
-    bases = _QUOTED.findall(found[1]) if found else []
-    chain = [path]
-    for base in bases:
-        chain += _config_chain((path.parent / base).resolve(), seen | {path})
-    return chain
