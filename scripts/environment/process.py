@@ -41,7 +41,7 @@ def run_logged(
     arguments = [str(argument) for argument in command]
     last: deque[str] = deque(maxlen=12)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as sink:
+    with log.open("a", buffering=1) as sink:
         sink.write(f"$ {' '.join(arguments)}\n")
         sink.flush()
         with subprocess.Popen(
