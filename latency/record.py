@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from latency.errors import RecordError
+from latency.flags import UNCLEAN
 from latency.setting import Setting
-from latency.statistics import Location, Noise, locate, student, student_cdf
+from latency.statistics import Location, Noise, locate
+from latency.student import t_cdf, t_quantile
 from latency.timer import Block
 from models.plan import Plan
 
 __all__ = ["Block", "BlockSample", "Device", "Measurement"]
 
-DOUBTFUL = frozenset({"contention", "throttled", "suspect", "device_busy"})
-"""Flags of a block that is left out as long as enough others remain."""
+NORMAL_975 = 1.959964
+"""97.5 % quantile of the normal distribution."""
 
 ENOUGH = 3
 """Clean blocks needed before doubtful ones are left out."""
@@ -68,7 +70,7 @@ class BlockSample:
     @property
     def clean(self) -> bool:
         """Whether nothing speaks against using it."""
-        return DOUBTFUL.isdisjoint(self.flags)
+        return UNCLEAN.isdisjoint(self.flags)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Measurement:
         inflation: relative widening of every interval, from an A/A check that failed.
         noise_sd, noise_dof: relative scatter of a block ratio among the other plans of the session, and the degrees of
             freedom it is credited with (`latency.statistics.Noise`).
-        flags: what makes the measurement doubtful: "not_stationary", "throttled", "aa_mismatch", ...
+        flags: what makes the measurement doubtful: see `latency.flags`
     Raises:
         RecordError: no block, or a time or ratio that is not a positive number.
     """
@@ -145,7 +147,7 @@ class Measurement:
     def interval_ms(self) -> tuple[float, float]:
         """95 % interval of `median_ms`, with the reference's own error and the scatter between sessions."""
         low, high = self.location.low / self.ratio, self.location.high / self.ratio
-        outside = student(0.975, 1e6) * sqrt(self.reference_se**2 + self.between_sd**2)
+        outside = NORMAL_975 * sqrt(self.reference_se**2 + self.between_sd**2)
         below = sqrt((1 - low) ** 2 + outside**2) + self.inflation
         above = sqrt((high - 1) ** 2 + outside**2) + self.inflation
         return self.median_ms * max(0.0, 1 - below), self.median_ms * (1 + above)
@@ -163,7 +165,7 @@ class Measurement:
         """
         if not 0 < alpha < 1:
             raise ValueError(f"alpha={alpha} must lie between 0 and 1; use 0.01 for 1 %")
-        reach = student(1 - alpha, self.location.degrees) * self.standard_error
+        reach = t_quantile(1 - alpha, self.location.degrees) * self.standard_error
         return self.median_ms * max(0.0, 1 + reach + self.inflation)
 
     def probability_within(self, budget_ms: float) -> float:
@@ -172,11 +174,11 @@ class Measurement:
         error = self.standard_error
         if error == 0:
             return float(margin >= 0)
-        return student_cdf(margin / error, self.location.degrees)
+        return t_cdf(margin / error, self.location.degrees)
 
     @cached_property
     def samples_ms(self) -> tuple[float, ...]:
-        """Every forward that counts, on the scale of `reference_ms`: drift of the device is taken out block by block."""
+        """Every forward that counts, scaled to `reference_ms`: drift of the device is taken out block by block."""
         scaled: list[float] = []
         for block in self.used:
             scale = block.ratio * self.reference_ms / float(np.median(block.samples_ms))

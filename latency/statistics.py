@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from math import inf, isfinite, nan, sqrt
+from math import comb, inf, isfinite, sqrt
 from statistics import median, variance
 
-from scipy.special import bdtr, stdtr, stdtrit
+from latency.student import t_quantile
 
 FEW = 12
 """From this many values on, the interval of the median needs no assumption about their distribution."""
 
 # Normal samples of n = 1..11: sd of the median times sqrt(n) / sigma ...
-_MEDIAN_SE = (1.0, 1.0, 1.160, 1.092, 1.198, 1.135, 1.214, 1.160, 1.223, 1.176, 1.229)
-# ... and |median| sqrt(n) / s at 95 %, as a multiple of Student's t(n-1), with s the sd about the median. The two differ
-# because median and s go together in small samples; both from 2,000,000 simulated samples per n.
-_MEDIAN_T = (1.0, 1.0, 0.943, 0.992, 1.027, 1.038, 1.064, 1.068, 1.085, 1.099, 1.102)
+_MEDIAN_SE = (1.0, 1.0, 1.160, 1.092, 1.197, 1.135, 1.214, 1.160, 1.223, 1.177, 1.228)
+# ... and |median| sqrt(n) / s at 95 %, as a multiple of Student's t(n-1), with s the sd about the median. The two
+# differ because median and s go together in small samples; from 2,000,000 simulated samples per n.
+_MEDIAN_T = (1.0, 1.0, 0.949, 0.998, 1.024, 1.038, 1.075, 1.067, 1.107, 1.094, 1.127)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def locate(values: Sequence[float], noise: Noise = Noise(), confidence: float = 
     n, centre = len(values), median(values)
     if n >= FEW:
         low95, high95 = order_interval(values, 0.95)
-        error = (high95 - low95) / 2 / student(0.975, n - 1)
+        error = (high95 - low95) / 2 / t_quantile(0.975, n - 1)
         low, high = order_interval(values, confidence)
         return Location(centre, low, high, error, n - 1)
     degrees = n - 1 + noise.degrees
@@ -85,7 +85,7 @@ def locate(values: Sequence[float], noise: Noise = Noise(), confidence: float = 
     own = (n - 1) / degrees
     factor = own * _MEDIAN_T[n - 1] + (1 - own) * _MEDIAN_SE[n - 1]
     error = factor * sqrt(squares / degrees / n)
-    half = student((1 + confidence) / 2, degrees) * error
+    half = t_quantile((1 + confidence) / 2, degrees) * error
     return Location(centre, centre - half, centre + half, error, degrees)
 
 
@@ -100,7 +100,7 @@ def order_interval(values: Sequence[float], confidence: float) -> tuple[float, f
     ordered, n = sorted(values), len(values)
     k = _depth(n, confidence)
     if k == 0:
-        reach = student((1 + confidence) / 2, n - 1) / student((1 + _coverage(n, 1)) / 2, n - 1)
+        reach = t_quantile((1 + confidence) / 2, n - 1) / t_quantile((1 + _coverage(n, 1)) / 2, n - 1)
         middle = median(ordered)
         return middle - reach * (middle - ordered[0]), middle + reach * (ordered[-1] - middle)
     outer, inner = _coverage(n, k), _coverage(n, k + 1)
@@ -114,24 +114,13 @@ def order_interval(values: Sequence[float], confidence: float) -> tuple[float, f
 @lru_cache(maxsize=1024)
 def _coverage(n: int, k: int) -> float:
     """Chance that the median lies between the k-th smallest and the k-th largest of n."""
-    return max(0.0, 1 - 2 * float(bdtr(k - 1, n, 0.5)))
+    return max(0.0, 1 - 2 * sum(comb(n, i) for i in range(k)) * 0.5**n)
 
 
 @lru_cache(maxsize=1024)
 def _depth(n: int, confidence: float) -> int:
     """Largest k whose interval still covers; 0: none does."""
     return max((k for k in range(1, n // 2 + 1) if _coverage(n, k) >= confidence), default=0)
-
-
-@lru_cache(maxsize=4096)
-def student(probability: float, degrees: float) -> float:
-    """Quantile of Student's t."""
-    return float(stdtrit(degrees, probability))
-
-
-def student_cdf(t: float, degrees: float) -> float:
-    """P(T <= t) of Student's t."""
-    return nan if t != t else float(stdtr(degrees, t))
 
 
 def scatter(groups: Sequence[Sequence[float]]) -> Noise:
