@@ -39,7 +39,9 @@ def designed_plans(space: Space, work: WorkOf, seed: int = 0, factor: float = 2.
     wanted = min(round(factor * len(features.names)), len(space))
     chosen = dict.fromkeys(map(space.canonical, _corners(space)))
     candidates = [plan for plan in _distinct(space, CANDIDATES, random.Random(seed)) if plan not in chosen]
-    picked = _fill(features(list(chosen)), features(candidates) if candidates else np.empty((0, 1)), wanted - len(chosen))
+    picked = _fill(
+        features(list(chosen)), features(candidates) if candidates else np.empty((0, 1)), wanted - len(chosen)
+    )
     return [*chosen, *(candidates[index] for index in picked)]
 
 

@@ -115,7 +115,9 @@ class FeatureMap:
                 else:
                     rows[row] = self.space.indices(self.space.plan(plan))
             except (KeyError, ValueError) as error:
-                raise PredictorError(f"plan {dict(plan)} does not belong to this space of {', '.join(names)}: {error}") from None
+                raise PredictorError(
+                    f"plan {dict(plan)} does not belong to this space of {', '.join(names)}: {error}"
+                ) from None
         return rows
 
     def matrix(self, indices: Indices) -> Floats:
@@ -214,7 +216,9 @@ def _column(
 ) -> Column:
     combinations = _legal(space, slots)
     if len(combinations) > LARGEST_TABLE:
-        raise PredictorError(f"blocks {blocks} depend on {len(slots)} knobs with {len(combinations)} combinations; too many")
+        raise PredictorError(
+            f"blocks {blocks} depend on {len(slots)} knobs with {len(combinations)} combinations; too many"
+        )
     table = np.full([len(space.knobs[slot].values) for slot in slots], np.nan)
     # both kinds are 1 at most, so that one strength of ridge suits all
     scale = sum(dense[block].macs for block in blocks) if kind == "macs" else len(blocks)
@@ -231,7 +235,9 @@ def _pair(space: Space, columns: Sequence[Column], first: str, second: str) -> C
         slot = space.names.index(name) if name in space.names else -1
         own = [column for column in columns if column.kind == "macs" and column.slots == (slot,)]
         if not own:
-            raise PredictorError(f"{name!r} is no knob that governs blocks of its own; choose two of {', '.join(space.names)}")
+            raise PredictorError(
+                f"{name!r} is no knob that governs blocks of its own; choose two of {', '.join(space.names)}"
+            )
         found.append(own[0])
     a, b = found
     return Column(f"pair {first} x {second}", "pair", (*a.slots, *b.slots), np.multiply.outer(a.table, b.table))
