@@ -174,12 +174,15 @@ class _Search:
         return replace(answer, confirmed=data["metrics"], dense_confirmed=data["dense"])
 
     def _export(self, answer: Answer) -> Answer:
-        """Step 7; a bundle needs a config and a checkpoint, which synthetic targets lack."""
-        if not self._job.bundle or self._request.target.kind == "synthetic":
+        """Step 7; the bundle of a synthetic target has no model, and says so."""
+        if not self._job.bundle:
             return answer
         from search.exporting import export
 
-        data = self._journal.step("export", "export", lambda: export(self._request, self._rig, answer))
+        request, steps = self._request, self._journal.finished
+        data = self._journal.step(
+            "export", "export", lambda: export(self._job, request.target, answer, steps, request.bundles)
+        )
         return replace(answer, bundle=data["path"])
 
 

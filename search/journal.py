@@ -30,6 +30,11 @@ class Journal:
         """The data of a finished step."""
         return self._done.get(key)
 
+    @property
+    def finished(self) -> Mapping[str, Mapping[str, Any]]:
+        """The data of every finished step, by key."""
+        return self._done
+
     def step(self, kind: Kind, key: str, compute: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """The data of step `key`, computed and emitted only when it is not there yet."""
         found = self._done.get(key)
