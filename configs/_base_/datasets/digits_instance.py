@@ -40,4 +40,4 @@ data = dict(
     val=dict(type=dataset_type, split='confirm', pipeline=test_pipeline),
     test=dict(type=dataset_type, split='report', pipeline=test_pipeline),
 )
-evaluation = dict(interval=5, metric=['bbox', 'segm'])
+evaluation = dict(interval=4, metric=['bbox', 'segm'])

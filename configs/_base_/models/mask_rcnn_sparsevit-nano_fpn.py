@@ -15,7 +15,7 @@ model = dict(
         type='RPNHead',
         in_channels=48,
         feat_channels=48,
-        anchor_generator=dict(type='AnchorGenerator', scales=[8], ratios=[0.6, 1.0, 1.7], strides=[4, 8, 16, 32]),
+        anchor_generator=dict(type='AnchorGenerator', scales=[6], ratios=[0.6, 1.0, 1.7], strides=[4, 8, 16, 32]),
         bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=[1.0] * 4),
         loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
         loss_bbox=dict(type='L1Loss', loss_weight=1.0),

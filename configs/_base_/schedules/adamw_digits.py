@@ -11,4 +11,4 @@ optimizer_config = dict(grad_clip=dict(max_norm=10, norm_type=2))
 lr_config = dict(
     policy='CosineAnnealing', min_lr_ratio=0.01, warmup='linear', warmup_iters=150, warmup_ratio=0.01, by_epoch=False
 )
-runner = dict(type='EpochBasedRunner', max_epochs=15)
+runner = dict(type='EpochBasedRunner', max_epochs=12)
