@@ -1,267 +1,251 @@
-"""The record: raw block samples of one plan with everything needed to judge them; every statistic is a property."""
+"""The record of a measurement: raw times, what was timed and where. Every statistic is derived from it when asked."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from statistics import fmean, median
+from math import sqrt
 from typing import Any
 
-from latency.device import DeviceFingerprint
+import numpy as np
+
 from latency.errors import RecordError
 from latency.flags import UNCLEAN
 from latency.setting import Setting
-from latency.statistics import Estimate, combine_sessions, estimate_median, quantile
+from latency.statistics import Location, Noise, locate
+from latency.student import t_cdf, t_quantile
+from latency.timer import Block
 from models.plan import Plan
 
-PROTOCOL = 1
-"""Counts changes of the protocol that make records incomparable."""
+__all__ = ["Block", "BlockSample", "Device", "Measurement"]
 
-FEWEST_CLEAN = 5
-"""With fewer clean blocks than this, the flagged ones count too."""
+NORMAL_975 = 1.959964
+"""97.5 % quantile of the normal distribution."""
+
+ENOUGH = 3
+"""Clean blocks needed before doubtful ones are left out."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """The machine.
+
+    Args:
+        key: hash of what decides whether latencies may be compared.
+        name: the device in words.
+        details: what the key was made of, and context, as JSON values.
+    """
+
+    key: str
+    name: str
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"key": self.key, "name": self.name, "details": dict(self.details)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Device":
+        """Read what `to_dict` wrote."""
+        return cls(values["key"], values["name"], dict(values.get("details", {})))
 
 
 @dataclass(frozen=True, slots=True)
 class BlockSample:
-    """One block of consecutive forwards, beside its reference blocks.
+    """One block of forwards of one plan, set against the reference.
 
     Args:
-        session: the session it belongs to.
-        start: seconds since that session began.
-        event_ms: device time of every forward.
-        host_ms: wall time of synchronised single forwards.
-        reference_ms: median of the reference, interpolated to this block's time.
-        ratio: median of the block / reference_ms: what drift of the whole device cannot change.
+        samples_ms: time of each forward as the device sees it.
+        ratio: median of `samples_ms` over the reference's, interpolated between its neighbouring blocks in time.
+        start: seconds on the session's clock.
         flags: what was wrong with it.
+        host_ms: time of each forward as the caller sees it.
     """
 
-    session: str
-    start: float
-    event_ms: tuple[float, ...]
-    host_ms: tuple[float, ...]
-    reference_ms: float
+    samples_ms: tuple[float, ...]
     ratio: float
+    start: float
     flags: tuple[str, ...] = ()
+    host_ms: tuple[float, ...] = ()
 
     @property
     def clean(self) -> bool:
         """Whether nothing speaks against using it."""
-        return not any(flag.partition(":")[0] in UNCLEAN for flag in self.flags)
+        return UNCLEAN.isdisjoint(self.flags)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The latency of one plan on one device.
+    """What one session found about one plan.
 
-    Milliseconds are ratio x `reference_ms`: a session in which the whole device is slower than usual changes neither.
+    The estimate is the median over blocks of plan / reference, times the reference's long-run latency: whatever slows
+    both alike (clocks, heat, another session) cancels.
 
     Args:
-        plan: what was timed.
-        setting: how.
-        device: where.
-        reference: the plan measured between.
-        blocks: the raw material, of one or more sessions.
-        reference_ms: long-run latency of the reference on this device.
-        reference_se: relative standard error of `reference_ms`; 0: it defines the millisecond here.
-        slack: relative doubt that the session's own check (reference against its duplicate) found.
-        flags: what was wrong; words of `latency.flags`.
-        seconds: how long it took, reference blocks included.
-        seed: of the order of blocks.
-        protocol: version of the measuring protocol.
+        plan, setting, device: what was timed, how and where.
+        reference: the plan that every block was compared with.
+        blocks: at least one.
+        reference_ms: latency of the reference.
+        reference_se: relative standard error of `reference_ms`.
+        between_sd: relative standard deviation of the ratio from session to session, where known.
+        inflation: relative widening of every interval, from an A/A check that failed.
+        noise_sd, noise_dof: relative scatter of a block ratio among the other plans of the session, and the degrees of
+            freedom it is credited with (`latency.statistics.Noise`).
+        flags: what makes the measurement doubtful: see `latency.flags`
     Raises:
-        RecordError: no blocks, or a latency that is not positive and finite.
+        RecordError: no block, or a time or ratio that is not a positive number.
     """
 
     plan: Plan
     setting: Setting
-    device: DeviceFingerprint
+    device: Device
     reference: Plan
     blocks: tuple[BlockSample, ...]
     reference_ms: float
     reference_se: float = 0.0
-    slack: float = 0.0
+    between_sd: float = 0.0
+    inflation: float = 0.0
+    noise_sd: float = 0.0
+    noise_dof: float = 0.0
     flags: tuple[str, ...] = ()
-    seconds: float = 0.0
-    seed: int = 0
-    protocol: int = PROTOCOL
 
     def __post_init__(self) -> None:
         if not self.blocks:
-            raise RecordError(f"a measurement of {self.plan} needs at least one block")
-        for value in (self.reference_ms, *(block.ratio for block in self.blocks)):
-            if not (math.isfinite(value) and value > 0):
-                raise RecordError(f"latencies of {self.plan} must be positive and finite; got {value}")
+            raise RecordError(f"a measurement needs at least one block; got none for plan {{{self.plan}}}")
+        values = [self.reference_ms, *(block.ratio for block in self.blocks)]
+        values += [sample for block in self.blocks for sample in block.samples_ms]
+        if not all(0 < value < float("inf") for value in values) or not all(block.samples_ms for block in self.blocks):
+            raise RecordError(f"times and ratios must be positive and finite; plan {{{self.plan}}} has others")
 
     @cached_property
-    def used_blocks(self) -> tuple[BlockSample, ...]:
-        """The blocks that count: the clean ones of a session, or all when hardly any is clean."""
-        used: list[BlockSample] = []
-        for session in self.sessions:
-            blocks = [block for block in self.blocks if block.session == session]
-            clean = [block for block in blocks if block.clean]
-            used += clean if len(clean) >= min(FEWEST_CLEAN, len(blocks)) else blocks
-        return tuple(used)
-
-    @property
-    def sessions(self) -> tuple[str, ...]:
-        """Names of its sessions, in order."""
-        return tuple(dict.fromkeys(block.session for block in self.blocks))
+    def used(self) -> tuple[BlockSample, ...]:
+        """The blocks that count: the clean ones, or all when fewer than `ENOUGH` or than half are clean."""
+        clean = tuple(block for block in self.blocks if block.clean)
+        return clean if len(clean) >= max(ENOUGH, len(self.blocks) / 2) else self.blocks
 
     @cached_property
-    def estimate(self) -> Estimate:
-        """Latency / latency of the reference, with its uncertainty."""
-        ratios = [[b.ratio for b in self.used_blocks if b.session == session] for session in self.sessions]
-        slack = self.slack * median(ratio for session in ratios for ratio in session)
-        return combine_sessions([estimate_median(session, slack) for session in ratios])
-
-    @cached_property
-    def estimate_ms(self) -> Estimate:
-        """Latency in ms, with its uncertainty and that of the reference's ms."""
-        ratio, scale = self.estimate, self.reference_ms
-        if self.reference_se == 0:
-            values = tuple(scale * value for value in ratio.values)
-            return Estimate(scale * ratio.value, scale * ratio.se, ratio.dof, values, scale * ratio.slack)
-        se = scale * math.hypot(ratio.se, ratio.value * self.reference_se)
-        return Estimate(scale * ratio.value, se, ratio.dof, (), scale * ratio.slack)
-
-    @property
-    def median_ms(self) -> float:
-        """Typical latency of one forward (of the whole batch)."""
-        return self.estimate_ms.value
-
-    @property
-    def interval_ms(self) -> tuple[float, float]:
-        """95 % interval of `median_ms`; (0, inf) when there are too few blocks to tell."""
-        low, high = self.estimate_ms.interval()
-        return max(0.0, low), high
+    def location(self) -> Location:
+        """The ratio to the reference inside this session, 95 % interval and standard error."""
+        return locate([block.ratio for block in self.used], Noise(self.noise_sd, self.noise_dof))
 
     @property
     def ratio(self) -> float:
-        """Latency / latency of the reference."""
-        return self.estimate.value
+        """Latency as a multiple of the reference's."""
+        return self.location.centre
 
     @property
     def ratio_interval(self) -> tuple[float, float]:
-        """95 % interval of `ratio`."""
-        low, high = self.estimate.interval()
-        return max(0.0, low), high
+        """95 % interval of `ratio` in this session; lower end not below 0."""
+        widen = self.inflation * self.ratio
+        return max(0.0, self.location.low - widen), self.location.high + widen
+
+    @property
+    def median_ms(self) -> float:
+        """Typical latency of one forward."""
+        return self.ratio * self.reference_ms
+
+    @property
+    def interval_ms(self) -> tuple[float, float]:
+        """95 % interval of `median_ms`, with the reference's own error and the scatter between sessions."""
+        low, high = self.location.low / self.ratio, self.location.high / self.ratio
+        outside = NORMAL_975 * sqrt(self.reference_se**2 + self.between_sd**2)
+        below = sqrt((1 - low) ** 2 + outside**2) + self.inflation
+        above = sqrt((high - 1) ** 2 + outside**2) + self.inflation
+        return self.median_ms * max(0.0, 1 - below), self.median_ms * (1 + above)
+
+    @property
+    def standard_error(self) -> float:
+        """Relative standard error of `median_ms`, everything included except `inflation`."""
+        return sqrt((self.location.standard_error / self.ratio) ** 2 + self.reference_se**2 + self.between_sd**2)
+
+    def upper_ms(self, alpha: float = 0.01) -> float:
+        """Bound that the median latency exceeds with probability `alpha`.
+
+        Raises:
+            ValueError: `alpha` lies outside (0, 1).
+        """
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha={alpha} must lie between 0 and 1; use 0.01 for 1 %")
+        reach = t_quantile(1 - alpha, self.location.degrees) * self.standard_error
+        return self.median_ms * max(0.0, 1 + reach + self.inflation)
+
+    def probability_within(self, budget_ms: float) -> float:
+        """P(median latency <= budget_ms); at least 1 - alpha exactly when `upper_ms(alpha)` is within the budget."""
+        margin = budget_ms / self.median_ms - 1 - self.inflation
+        error = self.standard_error
+        if error == 0:
+            return float(margin >= 0)
+        return t_cdf(margin / error, self.location.degrees)
 
     @cached_property
     def samples_ms(self) -> tuple[float, ...]:
-        """Single forwards on the setting's clock, brought to the reference's long-run latency, in order."""
-        return tuple(
-            sample * self.reference_ms / block.reference_ms
-            for block in self.used_blocks
-            for sample in (block.host_ms if self.setting.clock == "host" else block.event_ms)
-        )
+        """Every forward that counts, scaled to `reference_ms`: drift of the device is taken out block by block."""
+        scaled: list[float] = []
+        for block in self.used:
+            scale = block.ratio * self.reference_ms / float(np.median(block.samples_ms))
+            scaled.extend(scale * sample for sample in block.samples_ms)
+        return tuple(scaled)
 
     @property
     def samples(self) -> int:
-        """How many single forwards count."""
-        return len(self.samples_ms)
+        """How many forwards count."""
+        return sum(len(block.samples_ms) for block in self.used)
 
     @property
     def p90_ms(self) -> float:
-        """Nine of ten forwards take at most this; a plain percentile, see `decide` for a certified one."""
-        return quantile(self.samples_ms, 0.9)
+        """Latency that one forward in ten exceeds."""
+        return float(np.quantile(self.samples_ms, 0.90))
 
     @property
     def p99_ms(self) -> float:
-        """99 of 100 forwards take at most this."""
-        return quantile(self.samples_ms, 0.99)
-
-    @property
-    def raw_median_ms(self) -> float:
-        """Median as it was on the day, drift and slow session included."""
-        return median(sample for block in self.used_blocks for sample in self._clocked(block))
-
-    @property
-    def host_median_ms(self) -> float | None:
-        """What a caller waits for one synchronised forward; None when the device's clock alone was read."""
-        times = [sample for block in self.used_blocks for sample in block.host_ms]
-        return median(times) if times else None
-
-    def upper_ms(self, alpha: float = 0.01) -> float:
-        """The truth lies above this with a risk of at most `alpha`."""
-        return self.estimate_ms.upper(alpha)
-
-    def lower_ms(self, alpha: float = 0.01) -> float:
-        """The truth lies below this with a risk of at most `alpha`."""
-        return self.estimate_ms.lower(alpha)
-
-    def probability_within(self, budget_ms: float) -> float:
-        """P(typical latency <= budget_ms)."""
-        return self.estimate_ms.probability_below(budget_ms)
+        """Latency that one forward in a hundred exceeds; below 100 samples little more than the slowest one."""
+        return float(np.quantile(self.samples_ms, 0.99))
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON object; `from_dict` gives an equal measurement."""
-        return {
-            **{field.name: getattr(self, field.name) for field in fields(self)},
-            "plan": dict(self.plan),
-            "setting": self.setting.to_dict(),
-            "device": self.device.to_dict(),
-            "reference": dict(self.reference),
-            "blocks": [_block_to_dict(block) for block in self.blocks],
-            "flags": list(self.flags),
-        }
+        """JSON values, nothing lost."""
+        values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name in ("setting", "device"):
+            values[name] = values[name].to_dict()
+        for name in ("plan", "reference"):
+            values[name] = dict(values[name])
+        values["blocks"] = [
+            {
+                "samples_ms": list(block.samples_ms),
+                "ratio": block.ratio,
+                "start": block.start,
+                "flags": list(block.flags),
+                "host_ms": list(block.host_ms),
+            }
+            for block in self.blocks
+        ]
+        values["flags"] = list(self.flags)
+        return values
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Measurement":
+    def from_dict(cls, values: Mapping[str, Any]) -> "Measurement":
         """Read what `to_dict` wrote.
 
         Raises:
-            RecordError: a field is missing, unknown or malformed.
+            RecordError: a field is missing or unknown.
         """
         try:
-            return cls(
-                **{
-                    **data,
-                    "plan": Plan.of(data["plan"]),
-                    "setting": Setting.from_dict(data["setting"]),
-                    "device": DeviceFingerprint.from_dict(data["device"]),
-                    "reference": Plan.of(data["reference"]),
-                    "blocks": tuple(map(_block_from_dict, data["blocks"])),
-                    "flags": tuple(data["flags"]),
-                }
+            blocks = tuple(
+                BlockSample(
+                    tuple(block["samples_ms"]),
+                    block["ratio"],
+                    block["start"],
+                    tuple(block["flags"]),
+                    tuple(block["host_ms"]),
+                )
+                for block in values["blocks"]
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise RecordError(f"not a measurement: {error!r} in {str(data)[:200]}") from None
-
-    def _clocked(self, block: BlockSample) -> tuple[float, ...]:
-        return block.host_ms if self.setting.clock == "host" else block.event_ms
-
-
-def merge(measurements: Sequence[Measurement]) -> Measurement:
-    """Sessions of one plan on one device as one record.
-
-    Raises:
-        RecordError: nothing to merge, or unlike plans, devices or references, or one session twice.
-    """
-    if not measurements:
-        raise RecordError("there is no measurement to merge")
-    first = measurements[0]
-    for other in measurements[1:]:
-        if other.plan != first.plan or other.reference != first.reference:
-            raise RecordError(f"cannot merge measurements of {first.plan} and {other.plan}: plan or reference differ")
-        if changed := first.device.differences(other.device):
-            raise RecordError(f"cannot merge measurements of unlike devices: {'; '.join(changed)}")
-    names = [session for one in measurements for session in one.sessions]
-    if len(set(names)) != len(names):
-        raise RecordError(f"cannot merge a session with itself: {names}")
-    return replace(
-        first,
-        blocks=tuple(block for one in measurements for block in one.blocks),
-        reference_ms=fmean(one.reference_ms for one in measurements),
-        slack=max(one.slack for one in measurements),
-        flags=tuple(dict.fromkeys(flag for one in measurements for flag in one.flags)),
-        seconds=sum(one.seconds for one in measurements),
-    )
-
-
-def _block_to_dict(block: BlockSample) -> dict[str, Any]:
-    plain = {field.name: getattr(block, field.name) for field in fields(block)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
-
-
-def _block_from_dict(data: Mapping[str, Any]) -> BlockSample:
-    return BlockSample(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+            made = {
+                "plan": Plan.of(values["plan"]),
+                "setting": Setting.from_dict(values["setting"]),
+                "device": Device.from_dict(values["device"]),
+                "reference": Plan.of(values["reference"]),
+                "blocks": blocks,
+                "flags": tuple(values["flags"]),
+            }
+            return cls(**{**values, **made})
+        except (KeyError, TypeError) as error:
+            raise RecordError(f"no readable measurement: {type(error).__name__}: {error}") from None
