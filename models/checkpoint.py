@@ -52,7 +52,9 @@ def read_checkpoint(path: str | Path) -> State:
             content = content[key]
     state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, Mapping) else {}
     if not state:
-        raise CheckpointError(f"checkpoint {path} holds no tensors; expected a state dict, bare or under 'state_dict'/'model'")
+        raise CheckpointError(
+            f"checkpoint {path} holds no tensors; expected a state dict, bare or under 'state_dict'/'model'"
+        )
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -104,7 +106,11 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: str, op
     own: dict[str, Any] = model.state_dict()
     missing = [k for k in own if k not in state and k not in optional]
     unexpected = [k for k in state if k not in own]
-    shapes = [f"{k}: file {tuple(state[k].shape)}, model {tuple(own[k].shape)}" for k in own if k in state and state[k].shape != own[k].shape]
+    shapes = [
+        f"{k}: file {tuple(state[k].shape)}, model {tuple(own[k].shape)}"
+        for k in own
+        if k in state and state[k].shape != own[k].shape
+    ]
     if missing or unexpected or shapes:
         raise CheckpointError(
             f"{source} does not fit {type(model).__name__}:"

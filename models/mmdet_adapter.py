@@ -46,7 +46,9 @@ class SparseViTBackbone(SparseViT):
         options: constructor arguments of `SparseViT`.
     """
 
-    def __init__(self, plan: Mapping[str, Value] | None = None, init_cfg: Mapping[str, Any] | None = None, **options: Any) -> None:
+    def __init__(
+        self, plan: Mapping[str, Value] | None = None, init_cfg: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.plan = Plan.of({} if plan is None else plan)
         # any input size shows whether the knobs exist

@@ -53,7 +53,7 @@ class Plan(Mapping[str, Value]):
         try:
             settings = json.loads(text)
         except json.JSONDecodeError as error:
-            raise PlanError(f"a plan must be a JSON object such as {{\"stage0\": 0.3}}; got {text!r} ({error})") from None
+            raise PlanError(f'a plan must be a JSON object such as {{"stage0": 0.3}}; got {text!r} ({error})') from None
         if not isinstance(settings, dict):
             raise PlanError(f"a plan must be a JSON object; got {type(settings).__name__}: {text!r}")
         return cls.of(settings)
@@ -81,4 +81,6 @@ class Plan(Mapping[str, Value]):
         return hash(frozenset(self.knobs))
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in self.knobs)
+        return ", ".join(
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in self.knobs
+        )

@@ -23,7 +23,7 @@ from models.windows import flat_index, shift_masks, to_rows, window_scores, wind
 from models.work import Work
 
 Trace: TypeAlias = Callable[[str, Tensor], None]
-"""Receives (name, tensor) for every selection a pass makes: `s0.act_mag`, `s0.score.plain`, `s0.b1.kept`, `s0.b1.out`."""
+"""Receives (name, tensor) for all a pass selects: `s0.act_mag`, `s0.score.plain`, `s0.b1.kept`, `s0.b1.out`, ..."""
 
 Padding: TypeAlias = Literal["before_norm", "after_norm"]
 """Whether border windows are filled up before LayerNorm (SparseViT) or after it (stock Swin).
@@ -66,7 +66,8 @@ class Block(nn.Module):
         mixed = self.attn.w_msa(normed.flatten(0, 1), bias).view_as(windows)
         windows = windows + self.drop_path(mixed)
         mixed = self.ffn(self.norm2(windows))
-        return windows + self.drop_path(mixed)
+        output: Tensor = windows + self.drop_path(mixed)
+        return output
 
 
 class Stage(nn.Module):

@@ -56,8 +56,8 @@ def from_swin_authors(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) 
 
 def _unfold_order(tensor: Tensor) -> Tensor:
     # (..., 4 * C) with the 2 x 2 patch outermost -> the patch innermost
-    groups = tensor.unflatten(-1, (4, -1))[..., _UNFOLD_ORDER, :]
-    return groups.transpose(-1, -2).flatten(-2)
+    groups = tensor.view(*tensor.shape[:-1], 4, -1)[..., _UNFOLD_ORDER, :]
+    return groups.transpose(-1, -2).reshape(tensor.shape)
 
 
 def _resize_bias_table(table: Tensor, own: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ def _build(height: int, width: int, side: int, shift: int, device: torch.device)
 
 
 def shift_masks(side: int, shift: int, device: torch.device) -> Tensor:
-    """The additive masks of the four kinds of window, shape (4, T, T): -100 between tokens that the roll made neighbours.
+    """The additive masks of the four kinds of window, (4, T, T): -100 between tokens that only the roll made neighbours.
 
     Only the last row and column of windows mix tokens from opposite borders, so four masks serve any map.
     Source: Swin Transformer (arXiv 2103.14030), figure 4.
@@ -103,4 +103,5 @@ def window_scores(magnitude: Tensor, table: WindowTable) -> Tensor:
     Source: SparseViT (arXiv 2303.17605), section 3.1.
     """
     extended = F.pad(magnitude, (0, 1)) if table.padded else magnitude
-    return torch.linalg.vector_norm(extended[:, table.gather], dim=-1)
+    scores: Tensor = torch.linalg.vector_norm(extended[:, table.gather], dim=-1)
+    return scores

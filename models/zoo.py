@@ -48,9 +48,24 @@ _SPARSEVIT = "arXiv 2303.17605"
 _SWIN = "Swin (arXiv 2103.14030), run sparsely"
 
 ZOO: dict[str, Variant] = {
-    "sparsevit_tiny": Variant(SparseViT, {"embed_dims": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24), "drop_path_rate": 0.2}, (672, 672), _SPARSEVIT),
-    "sparsevit_small": Variant(SparseViT, {"embed_dims": 96, "depths": (2, 2, 18, 2), "num_heads": (3, 6, 12, 24), "drop_path_rate": 0.2}, (672, 672), _SWIN),
-    "sparsevit_base": Variant(SparseViT, {"embed_dims": 128, "depths": (2, 2, 18, 2), "num_heads": (4, 8, 16, 32), "drop_path_rate": 0.3}, (672, 672), _SWIN),
+    "sparsevit_tiny": Variant(
+        SparseViT,
+        {"embed_dims": 96, "depths": (2, 2, 6, 2), "num_heads": (3, 6, 12, 24), "drop_path_rate": 0.2},
+        (672, 672),
+        _SPARSEVIT,
+    ),
+    "sparsevit_small": Variant(
+        SparseViT,
+        {"embed_dims": 96, "depths": (2, 2, 18, 2), "num_heads": (3, 6, 12, 24), "drop_path_rate": 0.2},
+        (672, 672),
+        _SWIN,
+    ),
+    "sparsevit_base": Variant(
+        SparseViT,
+        {"embed_dims": 128, "depths": (2, 2, 18, 2), "num_heads": (4, 8, 16, 32), "drop_path_rate": 0.3},
+        (672, 672),
+        _SWIN,
+    ),
     "sparsevit_nano": Variant(SparseViT, _NANO, (224, 224), "built-in digits model"),
 }
 

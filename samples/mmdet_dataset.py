@@ -1,4 +1,4 @@
-"""The built-in digits as an mmdet dataset: `dict(type='DigitsDataset', split='train', pipeline=...)`, from any folder."""
+"""The built-in digits as an mmdet dataset, from any folder: `dict(type='DigitsDataset', split='train', ...)`."""
 
 from collections.abc import Sequence
 from typing import Any

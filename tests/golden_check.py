@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.golden_result import GoldenResult
 
-
 Checker = Callable[[Path, dict], Iterable[GoldenResult]]
 
 
@@ -46,7 +45,9 @@ def _checker(path: Path, content: dict) -> Checker | None:
 def main(arguments: list[str]) -> int:
     """Print case, difference, tolerance; return the exit status."""
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        print(f"usage: python -m tests.golden_check DIR   (a directory of golden cases; got {arguments})", file=sys.stderr)
+        print(
+            f"usage: python -m tests.golden_check DIR   (a directory of golden cases; got {arguments})", file=sys.stderr
+        )
         return 2
     failed = total = 0
     print(f"{'':4} {'case':<60} {'max abs difference':>20} {'tolerance':>10}")

@@ -1,10 +1,10 @@
 # step 2 of 3, sparsity-aware adaptation: 12 epochs at 1e-5 under random plans, from the dense detector
-_base_ = './mask_rcnn_sparsevit-t_fpn_3x_coco.py'
+_base_ = "./mask_rcnn_sparsevit-t_fpn_3x_coco.py"
 optimizer = dict(lr=1e-5)
 lr_config = dict(step=[8, 11])
 runner = dict(max_epochs=12)
 custom_hooks = [
-    dict(type='NumClassCheckHook'),
-    dict(type='SparsityAdaptationHook', depths=(2, 2, 6, 2), seed=0),
+    dict(type="NumClassCheckHook"),
+    dict(type="SparsityAdaptationHook", depths=(2, 2, 6, 2), seed=0),
 ]
-load_from = 'work_dirs/mask_rcnn_sparsevit-t_fpn_3x_coco/latest.pth'
+load_from = "work_dirs/mask_rcnn_sparsevit-t_fpn_3x_coco/latest.pth"

@@ -34,9 +34,7 @@ def test_dense_macs_equal_the_published_total() -> None:
     assert TINY.work({}, (672, 672)).macs / 1e9 == pytest.approx(40.41, abs=0.005)
 
 
-@pytest.mark.parametrize(
-    ("name", "ratio"), list(zip(PUBLISHED, (0.862, 0.720, 0.703, 0.409, 0.216), strict=True))
-)
+@pytest.mark.parametrize(("name", "ratio"), list(zip(PUBLISHED, (0.862, 0.720, 0.703, 0.409, 0.216), strict=True)))
 def test_macs_of_published_plans(name: str, ratio: float) -> None:
     dense = TINY.work({}, (672, 672)).macs
     assert TINY.work(PUBLISHED[name], (672, 672)).macs / dense == pytest.approx(ratio, abs=0.0006)
@@ -60,7 +58,7 @@ def test_blocks_before_the_first_pruned_one_are_dense_and_unscored() -> None:
 
 
 def test_count_that_grows_back_is_refused_with_both_blocks_named() -> None:
-    with pytest.raises(PlanError, match="block 2 would keep 3 windows .* after block 0 kept 2"):
+    with pytest.raises(PlanError, match=r"block 2 would keep 3 windows .* after block 0 kept 2"):
         schedule(Plan.of({"stage0.0": 0.5, "stage0.2": 0.25}), (4,), (4,))
 
 
