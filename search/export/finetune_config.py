@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from models.plan import Plan
@@ -13,6 +14,7 @@ SCHEDULE_KEY = "finetune"
 """Top-level name by which a target's config states its own fine-tune schedule (fields of `Schedule`)."""
 
 _ADAPTATION = "SparsityAdaptationHook"
+_DATA_PATHS = frozenset({"data_root", "ann_file", "img_prefix", "seg_prefix", "proposal_file"})
 
 _DEFAULTS: Mapping[str, Any] = {
     "checkpoint_config": {"interval": 1},
@@ -127,12 +129,24 @@ def finetune_config(
     }
     if "custom_hooks" in config:
         resolved["custom_hooks"] = hooks
+    resolved["data"] = _absolute(resolved.get("data", {}))
     for name, value in _DEFAULTS.items():
         resolved.setdefault(name, copy.deepcopy(value))
     resolved.update(schedule.to_config())
     resolved["load_from"] = BESIDE + weights
     resolved["resume_from"] = None
     return resolved
+
+
+def _absolute(data: Any, name: str = "") -> Any:
+    """Data paths that exist from here made absolute, so that the config works from anywhere on this machine."""
+    if isinstance(data, dict):
+        return {key: _absolute(value, key) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(_absolute(value, name) for value in data)
+    if name in _DATA_PATHS and isinstance(data, str) and data and Path(data).exists():
+        return str(Path(data).absolute()) + ("/" if data.endswith("/") else "")
+    return data
 
 
 def _plain(value: Any) -> Any:

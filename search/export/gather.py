@@ -1,5 +1,6 @@
 """From the records of a search to the subject of a bundle."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -88,6 +89,10 @@ def gather(
 def timing_of(measurement: Measurement, upper_ms: float | None = None) -> Timing:
     """What a bundle says of a measured latency."""
     low, high = measurement.interval_ms
+    flags = measurement.flags
+    if not math.isfinite(high):
+        low, high = min(measurement.samples_ms), max(measurement.samples_ms)
+        flags = (*flags, "too few blocks for an interval: the range of the samples is shown")
     return Timing(
         median_ms=measurement.median_ms,
         low_ms=low,
@@ -96,8 +101,8 @@ def timing_of(measurement: Measurement, upper_ms: float | None = None) -> Timing
         p90_ms=measurement.p90_ms,
         p99_ms=measurement.p99_ms,
         upper_ms=upper_ms,
-        samples_ms=tuple(ms for block in measurement.blocks for ms in block.samples_ms),
-        flags=measurement.flags,
+        samples_ms=measurement.samples_ms,
+        flags=flags,
     )
 
 
