@@ -1,10 +1,12 @@
 """Which plans to measure before fitting the latency model: corners that isolate effects, then what informs it most.
 
-Source: D-optimal design by greedy addition (Fedorov, 1972): each further plan is the one whose prediction is least certain.
+Source: D-optimal design by greedy addition (Fedorov, 1972): each further plan is the one
+whose prediction is least certain so far.
 """
 
+import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,8 +18,11 @@ from models.space import Space
 CANDIDATES = 3000
 """Random plans that the greedy fill chooses from."""
 
-TOWARDS_ZERO = 1e-3
-"""Prior precision of every coefficient, so that the first steps of the fill are defined."""
+PRIOR_PRECISION = 1e-3
+"""Of every coefficient, in units of the noise, so that the first steps of the fill are defined."""
+
+LEVEL_PRECISION = 1.0
+"""Of what a single value of a knob may add: about as much as the noise. Extremes alone would never show a bend."""
 
 
 def designed_plans(space: Space, work: WorkOf, seed: int = 0, factor: float = 2.5) -> list[Plan]:
@@ -36,12 +41,12 @@ def designed_plans(space: Space, work: WorkOf, seed: int = 0, factor: float = 2.
     if not factor >= 1:
         raise PredictorError(f"factor={factor} must be at least 1 plan per coefficient; 2.5 is a good choice")
     features = FeatureMap.of(space, work)
-    wanted = min(round(factor * len(features.names)), len(space))
+    wanted = min(math.ceil(factor * len(features.names)), len(space))
     chosen = dict.fromkeys(map(space.canonical, _corners(space)))
     candidates = [plan for plan in _distinct(space, CANDIDATES, random.Random(seed)) if plan not in chosen]
-    picked = _fill(
-        features(list(chosen)), features(candidates) if candidates else np.empty((0, 1)), wanted - len(chosen)
-    )
+    bent = features.with_levels()
+    prior = np.where(bent.level, LEVEL_PRECISION, PRIOR_PRECISION)
+    picked = _fill(bent(list(chosen)), bent(candidates), prior, wanted - len(chosen))
     return [*chosen, *(candidates[index] for index in picked)]
 
 
@@ -75,18 +80,17 @@ def _pushed(space: Space, slot: int, indices: list[int]) -> Plan:
 
 
 def _distinct(space: Space, wanted: int, rng: random.Random) -> list[Plan]:
-    draw: Callable[[], Plan] = lambda: space.canonical(space.random(rng))  # noqa: E731
     plans: dict[Plan, None] = {}
     for _ in range(20 * wanted):
         if len(plans) == wanted:
             break
-        plans[draw()] = None
+        plans[space.canonical(space.random(rng))] = None
     return list(plans)
 
 
-def _fill(start: Floats, candidates: Floats, count: int) -> list[int]:
+def _fill(start: Floats, candidates: Floats, prior: Floats, count: int) -> list[int]:
     """Rows of `candidates` to add, each the one with the largest x' M^-1 x for the information M so far."""
-    inverse = np.linalg.inv(start.T @ start + TOWARDS_ZERO * np.eye(start.shape[1]))
+    inverse = np.linalg.inv(start.T @ start + np.diag(prior))
     picked: list[int] = []
     for _ in range(min(count, len(candidates))):
         spread = np.einsum("ij,jk,ik->i", candidates, inverse, candidates)

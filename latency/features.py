@@ -1,9 +1,10 @@
 """Features of a plan for the latency model: what every knob leaves to compute, looked up in small tables.
 
-A column depends on few knobs (for window pruning on one), so it is a table over their values. Features of many plans are
-then look-ups, without computing the work of a single plan.
+A column depends on few knobs (for window pruning on one), so it is a table over their values. Features of many plans
+are then look-ups, without computing the work of a single plan.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Column:
     Args:
         name: "macs" or "sparse", and the blocks it sums over.
         kind: "macs": work left, 1 = dense; "sparse": share of the blocks that run the selection path; "pair": product
-            of the work that two knobs left.
+            of the work that two knobs left; "level": 1 for one value of one knob.
         slots: positions of those knobs in the space.
         table: one axis per knob; NaN where no legal plan lies.
     """
@@ -80,6 +81,23 @@ class FeatureMap:
             for slots, blocks in _governed(space, work, kind).items()
         ]
         return cls(space, tuple(columns) + tuple(_pair(space, columns, *pair) for pair in pairs))
+
+    def with_levels(self) -> "FeatureMap":
+        """Also one column per value of every knob that governs blocks alone: tables for what work does not explain."""
+        levels = []
+        for column in self.columns:
+            if column.kind == "macs" and len(column.slots) == 1:
+                knob = self.space.knobs[column.slots[0]]
+                networks = np.array([knob.canonical_index(position) for position in range(len(knob.values))])
+                for network in np.unique(networks):
+                    name = f"level {knob.name}={knob.values[network]}"
+                    levels.append(Column(name, "level", column.slots, (networks == network).astype(np.float64)))
+        return FeatureMap(self.space, self.columns + tuple(levels))
+
+    @cached_property
+    def level(self) -> NDArray[np.bool_]:
+        """Which features are levels."""
+        return np.array([False, *(column.kind == "level" for column in self.columns)])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -169,7 +187,7 @@ def _legal(space: Space, slots: tuple[int, ...]) -> Indices:
     keep = np.ones(len(grid), dtype=bool)
     for group in space.ordered:
         places = [slot_of[name] for name in group if name in slot_of]
-        for first, second in zip(places, places[1:], strict=False):
+        for first, second in itertools.pairwise(places):
             keep &= grid[:, first] <= grid[:, second]
     return grid[keep]
 
@@ -192,7 +210,7 @@ def _measure(block: BlockWork, kind: str) -> float:
 
 
 def _governed(space: Space, work: WorkOf, kind: str) -> dict[tuple[int, ...], list[int]]:
-    """Which blocks each set of knobs governs, found by turning one knob at a time. Blocks nothing governs are left out."""
+    """Which blocks each set of knobs governs, found by turning one knob at a time; blocks without any are left out."""
     rng = random.Random(0)
     bases = [space.dense, space.sparsest, *(space.random(rng) for _ in range(PROBES))]
     governors: list[set[int]] = [set() for _ in work(space.dense).blocks]
