@@ -65,7 +65,7 @@ def _build(height: int, width: int, side: int, shift: int, device: torch.device)
 
 
 def shift_masks(side: int, shift: int, device: torch.device) -> Tensor:
-    """The additive masks of the four kinds of window, (4, T, T): -100 between tokens that only the roll made neighbours.
+    """The additive masks of the four kinds of window, (4, T, T): -100 where only the roll made two tokens neighbours.
 
     Only the last row and column of windows mix tokens from opposite borders, so four masks serve any map.
     Source: Swin Transformer (arXiv 2103.14030), figure 4.

@@ -52,7 +52,7 @@ def split_scans(shares: dict[str, float], rng: np.random.Generator) -> dict[str,
     Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI (CC BY 4.0), the test part.
     """
     bundle = load_digits()
-    images = np.pad(bundle.images / 16.0, ((0, 0), (0, 0), (0, 0)))
+    images = bundle.images / 16.0
     order = rng.permutation(len(images))
     ends = np.cumsum([round(share * len(images)) for share in shares.values()])[:-1]
     parts = np.split(order, ends)

@@ -12,7 +12,8 @@ _AWAITED = "mmdet.models"
 
 def register() -> None:
     """Import the adapters, each of which registers what it defines."""
-    import samples.mmdet_dataset  # noqa: F401
+    import models.mmdet_adapter
+    import samples.digits_dataset  # noqa: F401
 
 
 def register_when_mmdet_arrives() -> None:

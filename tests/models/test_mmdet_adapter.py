@@ -1,0 +1,114 @@
+"""SparseViT inside mmdet: plan from the config, plan from a context, adaptation hook."""
+
+import random
+import threading
+from collections.abc import Mapping
+
+import pytest
+import torch
+from mmdet.models import build_backbone
+from torch import Tensor
+
+from models.adaptation import draw_adaptation_plan
+from models.errors import ModelError, PlanError
+from models.mmdet_adapter import SparseViTBackbone, SparsityAdaptationHook, use_plan
+from models.plan import Plan
+
+PLAN = {"stage0": 0.5}
+
+
+def backbone(plan: Mapping[str, float] | None = None, **options: object) -> SparseViTBackbone:
+    torch.manual_seed(0)
+    arguments = {"embed_dims": 8, "num_heads": (2, 2, 4, 4), "drop_path_rate": 0.0, **options}
+    model: SparseViTBackbone = build_backbone({"type": "SparseViT", "plan": plan, **arguments}).eval()
+    return model
+
+
+@pytest.fixture
+def image() -> Tensor:
+    return torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(1))
+
+
+def test_config_plan_is_what_runs(image: Tensor) -> None:
+    dense, sparse = backbone(), backbone(PLAN)
+    with torch.no_grad():
+        assert torch.equal(sparse(image)[0], dense(image, PLAN)[0])
+        assert not torch.equal(sparse(image)[0], dense(image)[0])
+
+
+def test_context_plan_wins_over_the_config_and_ends_with_the_block(image: Tensor) -> None:
+    model = backbone(PLAN)
+    with torch.no_grad():
+        configured = model(image)[0]
+        with use_plan({}):
+            inside = model(image)[0]
+        assert torch.equal(model(image)[0], configured)
+        assert torch.equal(inside, model(image, {})[0])
+
+
+def test_context_plan_stays_in_its_thread(image: Tensor) -> None:
+    model = backbone()
+    seen = []
+
+    def other() -> None:
+        with torch.no_grad():
+            seen.append(model(image)[0])
+
+    with torch.no_grad(), use_plan(PLAN):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert torch.equal(seen[0], model(image, {})[0])
+
+
+def test_wrong_plan_in_a_config_fails_when_the_model_is_built() -> None:
+    with pytest.raises(PlanError, match="unknown knob 'stage7'"):
+        backbone({"stage7": 0.3})
+
+
+def test_wrong_init_cfg_says_what_is_expected() -> None:
+    with pytest.raises(ModelError, match="must be dict"):
+        backbone(init_cfg={"type": "Xavier"})
+
+
+def test_hook_draws_the_published_plans_only_while_training(image: Tensor) -> None:
+    model, hook = backbone(), SparsityAdaptationHook((2, 2, 6, 2), seed=3)
+    expected = random.Random(3)
+    with torch.no_grad():
+        dense = model(image)[0]
+        for _ in range(4):
+            plan = draw_adaptation_plan((2, 2, 6, 2), expected)
+            hook.before_train_iter(None)
+            assert torch.equal(model(image)[3], model(image, plan)[3])
+            hook.after_train_iter(None)
+            hook.before_val_iter(None)
+            assert torch.equal(model(image)[0], dense)
+            hook.after_val_iter(None)
+
+
+def test_ranks_draw_equal_plans_whatever_the_global_seed() -> None:
+    drawn = []
+    for rank in range(2):
+        random.seed(rank)
+        hook = SparsityAdaptationHook((2, 2, 6, 2))
+        drawn.append([draw_adaptation_plan(hook.depths, hook.rng) for _ in range(5)])
+        random.random()
+    assert drawn[0] == drawn[1]
+
+
+def test_validation_draws_when_asked(image: Tensor) -> None:
+    hook = SparsityAdaptationHook((2, 2, 6, 2), seed=1, in_validation=True)
+    model = backbone()
+    plan = draw_adaptation_plan((2, 2, 6, 2), random.Random(1))
+    with torch.no_grad():
+        hook.before_val_iter(None)
+        assert torch.equal(model(image)[3], model(image, Plan.of(plan))[3])
+        hook.after_val_iter(None)
+
+
+def test_fresh_weights_are_the_transformers_usual_ones() -> None:
+    model = backbone()
+    model.init_weights()
+    qkv = model.stages[0].blocks[0].attn.w_msa.qkv
+    assert qkv.weight.std().item() == pytest.approx(0.02, abs=0.004)
+    assert torch.count_nonzero(qkv.bias) == 0
