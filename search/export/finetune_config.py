@@ -63,7 +63,9 @@ class Schedule:
         known = set(cls.__dataclass_fields__)
         if unknown := sorted(set(settings) - known):
             raise ExportError(f"config field {SCHEDULE_KEY} has unknown entries {unknown}; known are {sorted(known)}")
-        stated = {name: tuple(value) if name == "step" else value for name, value in settings.items()}
+        stated: dict[str, Any] = {**settings}
+        if "step" in stated:
+            stated["step"] = tuple(stated["step"])
         return cls(**stated)
 
     def to_config(self) -> dict[str, Any]:

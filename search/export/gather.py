@@ -46,15 +46,15 @@ def gather(
     upper = float(answer.decision["upper_ms"]) if winner and answer.decision else None
     if measurement is not None and upper is None:
         upper = measurement.upper_ms(job.alpha)
-    front = tuple(records.point(one) for one in answer.front)
+    front = tuple(records.point(one, job.metric) for one in answer.front)
     predicted = next((one for one in front if one.plan == wanted), None)
     if predicted is None and measurement is None:
         raise ExportError(f"{wanted} is not on the front of search {job.id}; see: sparsearch front {job.id}")
     timing = timing_of(measurement, upper) if measurement is not None else predicted.timing  # type: ignore[union-attr]
-    dense = records.evaluated.get(space.canonical(space.dense))
-    evaluation = records.evaluated.get(wanted)
-    if evaluation is None:
-        raise ExportError(f"the accuracy of {wanted} was not evaluated in search {job.id}; export a plan of its front")
+    if winner:
+        metrics: Mapping[str, float] = answer.metrics or {}
+    else:
+        metrics = records.metrics(wanted) or (predicted.metrics if predicted else {})
     model = steps.get("model")
     ends = {"dense": answer.dense, "floor": answer.floor, **({"chosen": measurement} if measurement else {})}
     return Subject(
@@ -69,9 +69,12 @@ def gather(
         budget=job.budget,
         device=prepared["device"],
         setting=job.setting.to_dict(),
-        chosen=Point(wanted, timing, evaluation.metrics, evaluation.images),
+        chosen=Point(wanted, timing, metrics, records.images(wanted)),
         dense=Point(
-            answer.dense.plan, timing_of(answer.dense), dense.metrics if dense else {}, dense.images if dense else 0
+            answer.dense.plan,
+            timing_of(answer.dense),
+            answer.dense_metrics or records.metrics(space.dense),
+            records.images(space.dense),
         ),
         floor=Point(answer.floor.plan, timing_of(answer.floor), records.metrics(answer.floor.plan)),
         front=front,
@@ -125,11 +128,15 @@ class _Records:
         evaluation = self.evaluated.get(self._space.canonical(plan))
         return {} if evaluation is None else evaluation.metrics
 
-    def point(self, one: FrontPoint) -> Point:
+    def images(self, plan: Plan) -> int:
+        """Images that a plan was evaluated on; 0 where this search did not evaluate it itself."""
+        evaluation = self.evaluated.get(self._space.canonical(plan))
+        return 0 if evaluation is None else evaluation.images
+
+    def point(self, one: FrontPoint, metric: str) -> Point:
         """A point of the front with all its metrics."""
         timing = Timing(one.latency_ms, one.low_ms, one.high_ms, one.measured)
-        evaluation = self.evaluated.get(self._space.canonical(one.plan))
-        return Point(one.plan, timing, self.metrics(one.plan), evaluation.images if evaluation else 0)
+        return Point(one.plan, timing, self.metrics(one.plan) or {metric: one.metric}, self.images(one.plan))
 
 
 def _found(steps: Steps, field: str) -> Iterator[Any]:
