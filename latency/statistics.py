@@ -4,6 +4,7 @@ The numbers are ratios of one block to its neighbours, not samples of one forwar
 correlated, and a thousand of them know no more about the next session than the block does.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,6 +37,9 @@ class Noise:
     degrees: float = 0.0
 
 
+UNKNOWN = Noise()
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where the median of a distribution lies.
@@ -54,7 +58,7 @@ class Location:
     degrees: float
 
 
-def locate(values: Sequence[float], noise: Noise = Noise(), confidence: float = 0.95) -> Location:
+def locate(values: Sequence[float], noise: Noise = UNKNOWN, confidence: float = 0.95) -> Location:
     """The median and its interval.
 
     From `FEW` values on: interpolated order statistics, whatever the distribution. Below: Student's t on the scatter
@@ -131,7 +135,7 @@ def scatter(groups: Sequence[Sequence[float]]) -> Noise:
     """
     usable = [group for group in groups if len(group) > 1]
     if not usable:
-        return Noise()
+        return UNKNOWN
     typical = median(variance(group) / median(group) ** 2 for group in usable)
     degrees = median(len(group) - 1 for group in usable)
     # the median of a chi-square lies below its mean (Wilson and Hilferty)
@@ -152,7 +156,7 @@ def interpolate(times: Sequence[float], values: Sequence[float], at: float) -> f
         times: ascending, at least one.
         values: one per time.
     """
-    after = next((i for i, time in enumerate(times) if time >= at), len(times))
+    after = bisect_left(times, at)
     if after == 0 or after == len(times):
         return values[0 if after == 0 else -1]
     left, right = times[after - 1], times[after]

@@ -1,10 +1,10 @@
-"""When a plan has been measured enough: an object asked after every round. Tested on invented ratios, no device needed."""
+"""When a plan has been measured enough: an object asked after every round, tested on invented ratios."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from latency.statistics import Location, Noise, locate
+from latency.statistics import UNKNOWN, Location, Noise, locate
 from latency.student import t_cdf
 
 Reason: TypeAlias = Literal["precise", "decided", "limit"]
@@ -54,7 +54,7 @@ class Stopping:
                 f"alpha={self.alpha}"
             )
 
-    def reason(self, ratios: Sequence[float], seconds: float, noise: Noise = Noise()) -> Reason | None:
+    def reason(self, ratios: Sequence[float], seconds: float, noise: Noise = UNKNOWN) -> Reason | None:
         """Why to stop now; None: go on.
 
         Args:
@@ -79,7 +79,7 @@ class Stopping:
         return t_cdf(-distance * where.centre / where.standard_error, where.degrees) <= self.alpha / looks
 
 
-QUICK = Stopping(precision=0.005, least=5, most=5)
+QUICK = Stopping(precision=0.0, least=5, most=5)
 """For plans that a latency model is fitted to: a few blocks each, because many plans average the noise anyway."""
 
 PRECISE = Stopping(precision=0.0025, least=12, most=20, seconds=20.0)

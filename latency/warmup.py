@@ -38,8 +38,11 @@ class Warmup:
         return abs(trend) < self.slope and max(last[-4:]) / min(last[-4:]) < 1 + self.spread
 
 
-HEAT_UP = Warmup(seconds=2.0, forwards=10, patience=10.0)
+HEAT_UP = Warmup(seconds=2.0)
 """For the first plan of a session: brings the device to its working temperature."""
+
+HEAT_UP_CPU = Warmup(seconds=1.0, spread=0.03, patience=4.0)
+"""The same for a CPU, which is never as quiet, and has little to heat up."""
 
 
 def warm_up(timer: Timer, plan: Plan, forwards: int, rule: Warmup = HEAT_UP) -> bool:

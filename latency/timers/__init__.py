@@ -1,0 +1,1 @@
+"""Timers of real devices, one file each; the simulated one is `latency.simulated`."""
