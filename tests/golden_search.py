@@ -70,7 +70,7 @@ def run(path: Path) -> list[GoldenResult]:
 
 def check_search_vectors(path: Path) -> list[tuple[str, float, float]]:
     """`run` as plain tuples (case, largest difference, tolerance)."""
-    return [tuple(result) for result in run(path)]
+    return [(result.case, result.difference, result.tolerance) for result in run(path)]
 
 
 def _adaptation(recorded: dict[str, Any]) -> Iterator[GoldenResult]:

@@ -34,11 +34,11 @@ class Evolution:
         problem: Problem,
         seed: int,
         *,
-        founders: int = 12,
-        parents: int = 8,
+        founders: int = 8,
+        parents: int = 5,
         crossover: float = 0.3,
-        jump: float = 0.1,
-        fill: float = 0.7,
+        jump: float = 0.05,
+        fill: float = 0.9,
         tries: int = 32,
     ) -> None:
         self._ledger = Ledger(problem, seed)

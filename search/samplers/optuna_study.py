@@ -7,9 +7,9 @@ plans over it are recorded with their constraint violated and without an accurac
 
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from statistics import fmean
 from typing import TYPE_CHECKING, TypeAlias
 
 from models.plan import Plan
@@ -48,6 +48,7 @@ class OptunaSampler:
         self._ledger = Ledger(problem, seed)
         self._seed, self._make, self._tries, self._generation = seed, make, tries, generation
         self._names = problem.space.names
+        self._plane: tuple[int, Callable[[Cell], float]] = (0, lambda cell: 0.0)
 
     def tell(self, results: Sequence[Result]) -> None:
         """See `Sampler.tell`."""
@@ -81,24 +82,20 @@ class OptunaSampler:
                 return cell
             if ledger.is_feasible(cell):
                 break  # a repeat: Optuna has converged here, so take the nearest plan that is none
-            study.add_trial(self._trial(cell, self._stand_ins()[0]))
+            study.add_trial(self._trial(cell, self._guess(cell)))
         return ledger.open_from(cell)
 
     def _rebuild(self) -> "Study":
         import optuna
 
         ledger = self._ledger
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = self._make(ledger.rng().getrandbits(32))
-        # in memory and by its class, because `create_study` logs a line for each
-        storage = optuna.storages.InMemoryStorage()
-        number = storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "ask")
-        study = optuna.Study(storage.get_study_name_from_id(number), storage, sampler)
-        over_budget, dropped = self._stand_ins()
-        study.add_trials([self._trial(cell, over_budget) for cell in self._scouts if cell not in ledger.told])
+        with _quiet():
+            study = optuna.create_study(direction="maximize", sampler=self._make(ledger.rng().getrandbits(32)))
+        study.add_trials([self._trial(cell, self._guess(cell)) for cell in self._scouts if cell not in ledger.told])
+        worst = min((result.metric for result in ledger.told.values() if result.metric is not None), default=0.0)
         for position, (cell, result) in enumerate(ledger.told.items()):
-            stand_in = over_budget if result.excess > 0 else dropped
+            # a plan inside the budget without a metric was dropped for being hopeless
+            stand_in = self._guess(cell) if result.excess > 0 else worst
             value = stand_in if result.metric is None else result.metric
             study.add_trial(self._trial(cell, value, result.excess, position))
         study.add_trials([self._trial(cell) for cell in ledger.out])
@@ -137,14 +134,49 @@ class OptunaSampler:
         shape = self._ledger.grid.shape
         return {name: IntDistribution(0, count - 1) for name, count in zip(self._names, shape, strict=True)}
 
-    def _stand_ins(self) -> tuple[float, float]:
-        """Values of plans without a metric, because Optuna wants a number: over the budget, and dropped early.
+    def _guess(self, cell: Cell) -> float:
+        """Accuracy that a plane through the told metrics gives a cell.
 
-        Over the budget the mean, which leaves a fitted surface nearly as it was: the constraint alone speaks against
-        the plan. Dropped early the worst, because that is why it was dropped.
+        Optuna wants a number for plans over the budget too. A constant would carve a step into a fitted surface just
+        where the best plans lie; the plane leaves it alone, so that only the constraint speaks against the plan.
         """
-        metrics = [result.metric for result in self._ledger.told.values() if result.metric is not None]
-        return (fmean(metrics), min(metrics)) if metrics else (0.0, 0.0)
+        known = [(cell, result.metric) for cell, result in self._ledger.told.items() if result.metric is not None]
+        if not known:
+            return 0.0
+        if len(known) != self._plane[0]:
+            self._plane = len(known), _plane(known)
+        return self._plane[1](cell)
+
+
+def _plane(points: Sequence[tuple[Cell, float]]) -> Callable[[Cell], float]:
+    """Least squares through points, slightly ridged because the first few do not span the space."""
+    import numpy as np
+
+    cells = np.array([cell for cell, _ in points], dtype=float)
+    metrics = np.array([metric for _, metric in points])
+    centred = cells - cells.mean(axis=0)
+    normal = centred.T @ centred + 0.5 * np.eye(cells.shape[1])
+    slope = np.linalg.solve(normal, centred.T @ (metrics - metrics.mean()))
+
+    def height(cell: Cell) -> float:
+        return float(metrics.mean() + (np.array(cell) - cells.mean(axis=0)) @ slope)
+
+    return height
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No line in the log per study, and no warning that a part of Optuna is experimental."""
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def tpe(problem: Problem, seed: int) -> OptunaSampler:
