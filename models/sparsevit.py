@@ -19,7 +19,7 @@ from models.space import Space
 from models.sparsevit_geometry import RATIOS, Geometry, schedule
 from models.swin_layers import FeedForward, PatchEmbed, PatchMerging
 from models.window_attention import WindowMSA
-from models.windows import flat_index, shift_masks, to_rows, window_scores, window_table
+from models.windows import flat_index, to_rows, window_scores, window_table
 from models.work import Work
 
 Trace: TypeAlias = Callable[[str, Tensor], None]
@@ -98,7 +98,6 @@ class Stage(nn.Module):
         """
         (height, width), side, shift = size, self.window_size, self.window_size // 2
         tables = [window_table(height, width, side, step, tokens.device) for step in (0, shift)]
-        masks = shift_masks(side, shift, tokens.device)
         rows = to_rows(tokens, tables[0].padded)
         images, rows_per_image, channels = rows.shape
         magnitude: Tensor | None = None
@@ -126,7 +125,7 @@ class Stage(nn.Module):
                 windows = rows.view(-1, channels).index_select(0, places).view(*order.shape, side * side, channels)
                 bias = block.attn.w_msa.bias()
                 if index % 2:
-                    bias = (bias + masks.to(bias.dtype).unsqueeze(1))[table.kind[order].reshape(-1)]
+                    bias = (bias + table.masks.to(bias.dtype).unsqueeze(1))[table.kind[order].reshape(-1)]
                 blank = None
                 if padding == "after_norm" and table.padded:
                     blank = (table.gather[order] == height * width).unsqueeze(-1)

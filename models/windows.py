@@ -18,13 +18,15 @@ class WindowTable(NamedTuple):
     Args:
         gather: (n, T) token read at each place; H*W, a zero row, where a window hangs over the border.
         scatter: (n, T) token written; H*W + 1, a row that nobody reads, over the border.
-        kind: (n,) which of the four shift masks holds: + 1 in the last column, + 2 in the last row of windows.
+        kind: (n,) which of the four masks holds: + 1 in the last column, + 2 in the last row of windows.
+        masks: (4, T, T) see `shift_masks`.
         padded: whether any window hangs over the border.
     """
 
     gather: Tensor
     scatter: Tensor
     kind: Tensor
+    masks: Tensor
     padded: bool
 
 
@@ -60,6 +62,7 @@ def _build(height: int, width: int, side: int, shift: int, device: torch.device)
         gather=cut(token.masked_fill(outside, height * width)),
         scatter=cut(token.masked_fill(outside, height * width + 1)),
         kind=kind,
+        masks=shift_masks(side, shift, device),
         padded=rows * side != height or columns * side != width,
     )
 
