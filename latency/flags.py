@@ -7,6 +7,7 @@ THROTTLED = "throttled"
 SUSPECT = "suspect"
 LAUNCH_BOUND = "launch_bound"
 GRAPH_FALLBACK = "graph_fallback"
+COMPILE_FALLBACK = "compile_fallback"
 ALLOCATOR_GREW = "allocator_grew"
 NOT_STATIONARY = "not_stationary"
 REFERENCE_UNSTABLE = "reference_unstable"
@@ -21,6 +22,7 @@ EXPLANATIONS = {
     LAUNCH_BOUND: "the device waits for the host: a caller waits longer than the device works; "
     "use runtime graph, or clock host to search on what the caller sees",
     GRAPH_FALLBACK: "no CUDA graph could be used; eager forwards were timed instead",
+    COMPILE_FALLBACK: "the model could not be compiled; eager forwards were timed instead",
     ALLOCATOR_GREW: "memory was allocated during blocks",
     NOT_STATIONARY: "the times still moved when the warm-up ended",
     REFERENCE_UNSTABLE: "the reference strayed by more than 5 % and pausing did not help",

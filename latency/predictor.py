@@ -252,7 +252,8 @@ def _observe(measurements: Sequence[Measurement]) -> _Observed:
         if (one.setting, one.device.key, one.reference) != (first.setting, first.device.key, first.reference):
             raise PredictorError(
                 f"latencies of unlike devices, settings or references never mix: {first.setting} on "
-                f"{first.device.name} against {{{first.reference}}}, and {one.setting} on {one.device.name} against {{{one.reference}}}"
+                f"{first.device.name} against {{{first.reference}}}, and {one.setting} on "
+                f"{one.device.name} against {{{one.reference}}}"
             )
         error = np.hypot(one.location.standard_error / one.ratio, one.between_sd) + one.inflation
         # one block of unknown scatter has an infinite error: worth little, but not nothing
