@@ -12,6 +12,7 @@ from search.samplers.evolution import Evolution
 from search.samplers.evolution_published import EvolutionPublished
 from search.samplers.published import PublishedEvolution, crossover, draw, mutate
 from tests import golden_search
+from tests.golden_result import GoldenResult
 from tests.golden_search import SPACE, Surface, replay
 from tests.search.samplers.problems import ALIASED, Bowl, play
 
@@ -30,7 +31,7 @@ def test_every_stream_and_trace_is_compared() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.case)
-def test_draws_equal_the_recorded_ones(case: golden_search.GoldenResult) -> None:
+def test_draws_equal_the_recorded_ones(case: GoldenResult) -> None:
     assert case.difference <= case.tolerance
 
 
@@ -75,10 +76,10 @@ def test_a_complete_generation_waits_for_its_metrics() -> None:
     loop = PublishedEvolution(SPACE, random.Random(0), population_size=2, candidate_size=2)
     for _ in range(2):
         loop.record(loop.propose(), satisfied=True)
-    assert not loop.is_ready
+    waiting = loop.is_ready
     for genes in loop.population:
         loop.score(genes, 1.0)
-    assert loop.is_ready
+    assert (waiting, loop.is_ready) == (False, True)
     members = list(loop.population)
     loop.propose()
     assert loop.candidates == members
