@@ -1,4 +1,4 @@
-"""The published interface on any number of ranks: `torchpack dist-run -np N python search.py CONFIG CHECKPOINT --max --min`.
+"""The published interface, on any number of ranks: `torchpack dist-run -np N python search.py CONFIG CHECKPOINT ...`.
 
 Rank 0 runs the search as every other front door does. What the ranks add up to is its pool: one evaluating worker per
 rank, and every GPU that some rank sees, in one Ray instance.
@@ -6,7 +6,6 @@ rank, and every GPU that some rank sees, in one Ray instance.
 
 import argparse
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -16,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from latency.errors import LatencyError
 from latency.setting import Setting
 from search.answer import Outcome
 from search.budget import Budget
-from search.errors import JobError, LaunchError, SearchError
+from search.errors import JobError, LaunchError, RunnerError, SearchError, StoreError
 from search.home import Home
 from search.ranks import detect, forget, join
-from search.records import Event, Job
+from search.records import EXIT_CODES, Event, Job
 from search.targets import Target, add, targets
 
 REFUSED = 2
@@ -110,9 +110,9 @@ def _search(
         job = job_of(options, workers, register(options.config, options.checkpoint, home))
         with Store.open(home.database) as store:
             outcome = Coordinator(store, home).run(job, show)
-    except SearchError as error:
+    except (SearchError, LatencyError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return REFUSED
+        return EXIT_CODES["failed"] if isinstance(error, StoreError | RunnerError) else REFUSED
     conclude(outcome)
     return outcome.exit_code
 
@@ -145,7 +145,7 @@ def job_of(options: argparse.Namespace, workers: int, target: Target) -> Job:
     side = options.img_size
     setting = Setting(
         scope=target.scope,
-        batch=options.batch or target.batch,
+        batch=target.batch if options.batch is None else options.batch,
         input_size=target.input_size if side is None else (side, side),
         device=options.device or target.device or _first_device(),
     )
@@ -166,8 +166,6 @@ def job_of(options: argparse.Namespace, workers: int, target: Target) -> Job:
 
 
 def _first_device() -> str:
-    if importlib.util.find_spec("torch") is None:
-        return "cpu"
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"

@@ -26,7 +26,7 @@ WAITING = {"api"}
 TORCH_ONLY = ("models", "latency")
 """Packages that run where only torch is installed."""
 GUESTS = {"mmcv", "mmdet", "ray", "optuna", "fastapi", "sqlalchemy", "alembic", "pandas", "typer", "rich", "torchpack"}
-ADAPTERS = {"models/mmdet_adapter.py"}
+ADAPTERS = {"models/mmdet_adapter.py", "models/mmcv_safetensors.py"}
 """The files of `TORCH_ONLY` packages that exist to meet a guest."""
 
 THINKING = (
@@ -42,6 +42,8 @@ THINKING = (
     "latency.decision",
     "latency.predictor",
     "latency.errors",
+    "latency.design",
+    "latency.flags",
     "search.budget",
     "search.records",
     "search.errors",
