@@ -39,6 +39,9 @@ GROUP = 8
 BETWEEN = 2
 """Plans between two blocks of the reference."""
 
+ALONE = 3
+"""So few plans meet the same reference block again in the next round; each round then gets a first one of its own."""
+
 AA_TOLERANCE = 0.005
 """How far the reference may be from its own duplicate before intervals are widened."""
 
@@ -151,6 +154,8 @@ class Session:
         self._time_reference()
         while active := [target for target in everyone if target.reason is None]:
             self._rng.shuffle(active)
+            if len(active) <= ALONE:
+                self._time_reference()
             for turn, target in enumerate(active, 1):
                 target.blocks.append(self._timer.time_block(target.plan, target.forwards))
                 if turn % BETWEEN == 0 or turn == len(active):
