@@ -1,6 +1,8 @@
 """Which images a search chooses by, confirms with and reports on: the splits of an mmdet config."""
 
+import contextlib
 import hashlib
+import io
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +53,9 @@ def open_split(config: Any, name: str, images: int | None = None) -> Split:
     if source is None:
         raise TargetError(f"the config has neither data.{name} nor data.val; add one")
     try:
-        dataset = build_dataset(source, {"test_mode": True})
+        # pycocotools chats on standard output, which belongs to our events
+        with contextlib.redirect_stdout(io.StringIO()):
+            dataset = build_dataset(source, {"test_mode": True})
     except Exception as error:  # mmdet raises whatever its readers raise
         raise TargetError(f"data of split {name!r} cannot be read: {type(error).__name__}: {error}") from error
     positions = list(range(len(dataset)))
