@@ -1,13 +1,14 @@
 """What the ranks add up to, and which target and request a command line means."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from search.errors import BudgetError, JobError, LaunchError, TargetError
+from search.errors import LaunchError, TargetError
 from search.home import Home
-from search.launcher import job_of, main, parser, pool_of, register
+from search.launcher import main, parser, pool_of, register, request
 from search.targets import BUILTIN, Target
 
 
@@ -74,43 +75,39 @@ def test_missing_checkpoint_is_named(home: Home, config: Path) -> None:
 
 
 @pytest.fixture
-def target(config: Path, checkpoint: Path) -> Target:
-    return Target(name="mine", config=config, checkpoint=checkpoint, batch=4, device="cpu")
-
-
-def test_options_become_a_request(target: Target) -> None:
-    line = ["c.py", "w.pth", "--max", "42", "--min", "37", "--img_size", "448", "--seed", "7"]
-    job = job_of(parser().parse_args(line), 3, target)
-    assert (job.budget.max_ms, job.budget.min_ms) == (42.0, 37.0)
-    assert (job.setting.batch, job.setting.input_size, job.setting.device) == (4, (448, 448), "cpu")
-    assert (job.workers, job.pool, job.seed) == (3, "ray", 7)
-
-
-def test_one_rank_evaluates_in_the_runner(target: Target) -> None:
-    job = job_of(parser().parse_args(["c.py", "w.pth", "--max", "42"]), 1, target)
-    assert (job.workers, job.pool, job.budget.min_ms) == (1, "serial", None)
-    assert job.setting.input_size == (672, 672)
-
-
-def test_broken_latency_model_is_named(target: Target, tmp_path: Path) -> None:
-    path = tmp_path / "model.json"
-    path.write_text("{")
-    line = ["c.py", "w.pth", "--max", "42", "--latency-model", str(path)]
-    with pytest.raises(JobError, match=r"latency model .*model\.json"):
-        job_of(parser().parse_args(line), 1, target)
-
-
-def test_budget_that_is_none_is_refused(target: Target) -> None:
-    with pytest.raises(BudgetError):
-        job_of(parser().parse_args(["c.py", "w.pth", "--max", "nan"]), 1, target)
-
-
-def test_refusals_are_told_in_one_line(
-    home: Home, config: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("RANK", "WORLD_SIZE", "OMPI_COMM_WORLD_RANK"):
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
-    line = [str(config), str(checkpoint), "--max", "-1", "--device", "cpu"]
-    assert main(line, lambda event: None, lambda outcome: None) == 2
+
+
+@pytest.mark.usefixtures("alone")
+def test_command_line_becomes_a_request(home: Home, config: Path, checkpoint: Path) -> None:
+    asked: list[list[str]] = []
+
+    def command_line(words: Sequence[str]) -> int:
+        asked.append(list(words))
+        return 3
+
+    options = ["--max", "42", "--min", "37", "--img_size", "448", "--seed", "7", "--device=cpu"]
+    assert main([str(config), str(checkpoint), *options], command_line) == 3
+    target = register(config, checkpoint, home).name
+    ours = ["search", f"--target={target}", "--max-ms=42", "--workers=1", "--min-ms=37", "--img-size=448"]
+    assert asked == [[*ours, "--seed", "7", "--device=cpu"]]
+
+
+@pytest.mark.usefixtures("alone", "home")
+def test_missing_files_are_refused_in_one_line(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable(words: Sequence[str]) -> int:
+        raise AssertionError(f"{words} should have been refused")
+
+    assert main([str(config), str(tmp_path / "absent.pth"), "--max", "42"], unreachable) == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: max_ms=-1") and said.count("\n") == 1
+    assert said.startswith("error: ") and "absent.pth" in said and said.count("\n") == 1
+
+
+def test_workers_are_the_ranks(config: Path, checkpoint: Path) -> None:
+    target = Target(name="mine", config=config, checkpoint=checkpoint)
+    options = parser().parse_args([str(config), str(checkpoint), "--max", "42"])
+    assert request(options, target, 4) == ["search", "--target=mine", "--max-ms=42", "--workers=4"]
