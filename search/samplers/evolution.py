@@ -71,10 +71,11 @@ class Evolution:
         for _ in range(self._tries):
             child = ledger.grid.random(rng) if founding else self._mutate(self._mate(parents, rng), rng)
             feasible = ledger.feasible_from(child)
-            if feasible is not None:
-                child = self._densify(feasible, rng) if rng.random() < self._fill else feasible
-                if ledger.is_open(child):
-                    return child
+            if feasible is None:
+                break
+            child = self._densify(feasible, rng) if rng.random() < self._fill else feasible
+            if ledger.is_open(child):
+                return child
         return ledger.open_from(child if founding else parents[0])
 
     def _mate(self, parents: Sequence[Cell], rng: random.Random) -> Cell:
@@ -100,7 +101,8 @@ class Evolution:
         """Random single steps towards dense while the budget allows one: unused latency rarely buys accuracy."""
         ledger = self._ledger
         while True:
-            denser = [step for step in ledger.grid.denser(cell) if ledger.is_feasible(step)]
-            if not denser:
+            steps = ledger.grid.denser(cell)
+            inside = [step for step, over in zip(steps, ledger.excess(steps), strict=True) if over <= 0]
+            if not inside:
                 return cell
-            cell = rng.choice(denser)
+            cell = rng.choice(inside)
