@@ -1,0 +1,19 @@
+"""Everything that can be measured on this machine: `python -m benchmarks` (about 15 minutes on two cores)."""
+
+import subprocess
+import sys
+
+PARTS = ("benchmarks.backbone", "benchmarks.evaluation", "benchmarks.samplers", "benchmarks.gpu")
+
+
+def main() -> int:
+    """Each part in a process of its own, so that none disturbs another; the exit status of the worst."""
+    worst = 0
+    for part in PARTS:
+        print(f"\n=== python -m {part}", flush=True)
+        worst = max(worst, subprocess.run([sys.executable, "-m", part]).returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
