@@ -12,8 +12,6 @@ _AWAITED = "mmdet.models"
 
 def register() -> None:
     """Import the adapters, each of which registers what it defines."""
-    import models.mmcv_safetensors
-    import models.mmdet_adapter
     import samples.digits_dataset  # noqa: F401
 
 

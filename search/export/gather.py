@@ -43,7 +43,7 @@ def gather(
         raise ExportError(f"search {job.id} found no plan within its budget, so there is nothing to export")
     winner = answer.plan is not None and space.canonical(wanted) == space.canonical(answer.plan)
     measurement = answer.latency if winner else records.measured.get(wanted)
-    upper = float(answer.decision["upper_ms"]) if winner and answer.decision else None
+    upper = answer.decision.get("upper_ms") if winner and answer.decision else None
     if measurement is not None and upper is None:
         upper = measurement.upper_ms(job.alpha)
     front = tuple(records.point(one, job.metric) for one in answer.front)
@@ -67,7 +67,7 @@ def gather(
         job=job.to_dict() | {"latency_model": None},  # a given model is described by its gates below
         space=space,
         budget=job.budget,
-        device=prepared["device"],
+        device={**prepared["device"], "key": prepared["device_key"]},
         setting=job.setting.to_dict(),
         chosen=Point(wanted, timing, metrics, records.images(wanted)),
         dense=Point(

@@ -148,7 +148,7 @@ def judge_latency(dense: Measurement, chosen: Measurement, manifest: dict[str, A
     )
     if not same:
         return Check("latency", None, f"another device or setting than the bundle's: {now}")
-    return Check("latency", chosen.lower_ms(job.alpha) <= job.budget.max_ms, now)
+    return Check("latency", chosen.probability_within(job.budget.max_ms) >= job.alpha, now)
 
 
 def _accuracy(folder: Path, manifest: dict[str, Any], wanted: Wanted) -> Check:

@@ -1,0 +1,74 @@
+"""Options that several commands share, and how they become a request."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from latency.setting import Setting
+from search.errors import JobError
+from search.targets import Target
+
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda:0, or sim:0 for a simulated device. Default: the target's, else a GPU.")
+]
+Batch = Annotated[int | None, typer.Option(help="Images per forward.")]
+ImageSize = Annotated[
+    str | None, typer.Option("--img-size", "--img_size", help="Side in pixels, or HEIGHTxWIDTH: 672 or 448x672.")
+]
+Scope = Annotated[str | None, typer.Option(help="What is timed: backbone or model.")]
+DType = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
+Runtime = Annotated[str, typer.Option(help="eager, compile (torch.compile) or graph (CUDA graph).")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads per forward. Default: torch's own choice.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+SearchId = Annotated[str, typer.Argument(help="Id of a search, the beginning of one, or `last`.")]
+
+
+def setting_of(
+    target: Target,
+    device: str | None,
+    batch: int | None,
+    img_size: str | None,
+    scope: str | None,
+    dtype: str,
+    runtime: str,
+    threads: int | None,
+) -> Setting:
+    """What is timed: the options, and the target's defaults for those not given.
+
+    Raises:
+        JobError, SettingError: an option is out of range.
+    """
+    values: dict[str, Any] = {
+        "scope": scope or target.scope,
+        "batch": target.batch if batch is None else batch,
+        "input_size": target.input_size if img_size is None else size_of(img_size),
+        "dtype": dtype,
+        "runtime": runtime,
+        "device": device or target.device or first_device(),
+        "threads": threads,
+    }
+    return Setting(**values)
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """(height, width) of "672" or "448x672".
+
+    Raises:
+        JobError: it is neither.
+    """
+    parts = text.lower().split("x")
+    if not 1 <= len(parts) <= 2 or not all(
+        part.isascii() and part.isdigit() and 0 < int(part) < 2**15 for part in parts
+    ):
+        raise JobError(f"--img-size {text!r} must be a side in pixels such as 672, or HEIGHTxWIDTH such as 448x672")
+    return int(parts[0]), int(parts[-1])
+
+
+def first_device() -> str:
+    """The first GPU, else the CPU; torch is asked only where there is a driver."""
+    if not Path("/dev/nvidiactl").exists() and not Path("/proc/driver/nvidia").exists():
+        return "cpu"
+    import torch
+
+    return "cuda:0" if torch.cuda.is_available() else "cpu"

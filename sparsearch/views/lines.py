@@ -1,0 +1,82 @@
+"""A search as lines: JSON for programs, words for logs and pipes."""
+
+import json
+import sys
+
+from search.answer import Outcome
+from search.records import Event, Job
+from sparsearch.views.conclusion import conclusion
+from sparsearch.views.progress import Progress, duration, latency
+
+
+class JsonLines:
+    """Every event as one JSON object per line, the outcome (kind `outcome`) last."""
+
+    def __enter__(self) -> "JsonLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def show(self, event: Event) -> None:
+        """See `View.show`."""
+        self._write(event.to_dict())
+
+    def conclude(self, outcome: Outcome) -> None:
+        """See `View.conclude`."""
+        answer = None if outcome.answer is None else outcome.answer.to_dict()
+        data = {"id": outcome.id, "state": outcome.state, "message": outcome.message, "answer": answer}
+        self._write({"kind": "outcome", "exit_code": outcome.exit_code, "data": data})
+
+    def _write(self, data: object) -> None:
+        sys.stdout.write(json.dumps(data) + "\n")
+        sys.stdout.flush()
+
+
+class PlainLines:
+    """One line per step that matters.
+
+    Args:
+        job: the request.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._progress = Progress(job)
+        self._said = 0
+        self._best: object = None
+
+    def __enter__(self) -> "PlainLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def show(self, event: Event) -> None:
+        """See `View.show`."""
+        known = self._progress
+        known.apply(event)
+        if event.kind == "prepared":
+            self._say(f"device: {known.device}; {known.job.setting}")
+        if event.kind == "measurement" and event.data["purpose"] == "ends":
+            assert known.floor is not None and known.dense is not None
+            self._say(f"floor (sparsest plan): {latency(known.floor)}")
+            self._say(f"dense: {latency(known.dense)}")
+        if event.kind == "front" and known.best is not None and known.best != self._best:
+            self._best = known.best
+            self._say(
+                f"best so far: {known.job.metric} {known.best.metric:.2f} at {known.best.latency_ms:.4g} ms, "
+                f"{known.best.plan} ({len(known.front)} plans on the front)"
+            )
+        if event.kind == "progress":
+            speed = "" if known.rate is None else f", {known.rate:.2f}/s, {duration(known.eta_s)} left"
+            self._say(f"{known.phase}: {known.done} of {known.total}{speed}")
+        for remark in known.remarks[self._said :]:
+            self._say(remark)
+        self._said = len(known.remarks)
+
+    def conclude(self, outcome: Outcome) -> None:
+        """See `View.conclude`."""
+        self._say(conclusion(outcome, self._progress.job))
+
+    def _say(self, line: str) -> None:
+        print(line, flush=True)
