@@ -5,7 +5,8 @@ a reference block is off the recent    then
 =====================================  ====================================================================
 by 2 % (and 3 standard deviations)     blocks beside it are suspect
 by 5 % (and 4 standard deviations)     pause and time it again; after three pauses go on, with a flag
-by 10 % of the session, for a minute   another job holds the device: stop, with a flag
+above the session's fast quarter by    another job holds the device: the session flags it, and on a GPU stops
+10 %, for a minute
 =====================================  ====================================================================
 """
 
@@ -38,7 +39,7 @@ class Baseline:
         times: middle of each block, seconds on the timer's clock, ascending.
         medians_ms: median time of each block.
         flags: what is wrong with the session as a whole.
-        busy: whether to give up.
+        busy: whether another job holds the device.
     """
 
     def __init__(self, timer: Timer, clock: Clock = "device", pauses: Sequence[float] = (2.0, 4.0, 8.0)) -> None:
@@ -89,7 +90,8 @@ class Baseline:
         return abs(value - usual) / max(limits[0] * usual, limits[1] * scale)
 
     def _watch(self) -> None:
-        usual = median(self.medians_ms)
-        if self._usual_at is None or abs(self.medians_ms[-1] / usual - 1) <= BUSY:
+        # not the median: after a while the slow blocks would be the majority
+        fast = sorted(self.medians_ms)[len(self.medians_ms) // 4]
+        if self._usual_at is None or self.medians_ms[-1] <= (1 + BUSY) * fast:
             self._usual_at = self.times[-1]
         self.busy = self.times[-1] - self._usual_at > BUSY_S

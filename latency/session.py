@@ -166,7 +166,8 @@ class Session:
                 target.reason = target.reason or stopping.reason(own, target.seconds, noise)
             if self._baseline.busy:
                 self._flags.add(DEVICE_BUSY)
-                break
+                if self._setting.kind != "cpu":  # where others come and go all the time, and the ratio still holds
+                    break
         self._check_duplicate(noise)
         return [self._record(target, stopping, noise) for target in targets]
 

@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from itertools import pairwise
 
 from latency.errors import MeasurementError
 from latency.flags import CONTENDED
@@ -63,7 +63,7 @@ class HostTimer:
         self._best = max(self._best, share)
         flags = (CONTENDED,) if share < SHARE * self._best else ()
         # a clock too coarse for a forward must not give a time of nothing
-        times_ms = tuple(max(1, after - before) / 1e6 for before, after in zip(stamps, stamps[1:], strict=False))
+        times_ms = tuple(max(1, after - before) / 1e6 for before, after in pairwise(stamps))
         return Block(times_ms, times_ms, stamps[0] / 1e9, elapsed / 1e9, flags)
 
 
@@ -75,9 +75,8 @@ class quiet_collector:  # noqa: N801 - reads as a function
         gc.disable()
 
     def __exit__(self, *_: object) -> None:
-        with suppress(Exception):
-            if self._was:
-                gc.enable()
+        if self._was:
+            gc.enable()
 
 
 def run_forward(forward: Callable[[Plan, int], object], plan: Plan, index: int) -> None:
