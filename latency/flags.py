@@ -26,7 +26,7 @@ EXPLANATIONS = {
     ALLOCATOR_GREW: "memory was allocated during blocks",
     NOT_STATIONARY: "the times still moved when the warm-up ended",
     REFERENCE_UNSTABLE: "the reference strayed by more than 5 % and pausing did not help",
-    DEVICE_BUSY: "the reference was slow by over 10 % for a minute, as by another job; on a GPU measuring was cut short",
+    DEVICE_BUSY: "the reference was over 10 % slow for a minute, as by another job; on a GPU measuring was cut short",
     AA_FAILED: "the reference differed from its own duplicate; intervals were widened to cover that",
     IMPRECISE: "the time or block limit came before the wanted precision",
 }
