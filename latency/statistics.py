@@ -118,13 +118,14 @@ def order_interval(values: Sequence[float], confidence: float) -> tuple[float, f
 @lru_cache(maxsize=1024)
 def _coverage(n: int, k: int) -> float:
     """Chance that the median lies between the k-th smallest and the k-th largest of n."""
-    return max(0.0, 1 - 2 * sum(comb(n, i) for i in range(k)) * 0.5**n)
+    # whole numbers divide without overflow, however long they are
+    return max(0.0, 1 - 2 * (sum(comb(n, i) for i in range(k)) / (1 << n)))
 
 
 @lru_cache(maxsize=1024)
 def _depth(n: int, confidence: float) -> int:
     """Largest k whose interval still covers; 0: none does."""
-    return max((k for k in range(1, n // 2 + 1) if _coverage(n, k) >= confidence), default=0)
+    return bisect_left(range(1, n // 2 + 1), True, key=lambda k: _coverage(n, k) < confidence)
 
 
 def scatter(groups: Sequence[Sequence[float]]) -> Noise:
