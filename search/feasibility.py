@@ -1,8 +1,6 @@
 """Step 2: floor and dense first. Two measurements say whether a budget can be met at all, before any accuracy."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from latency.record import Measurement
 from models.plan import Plan
@@ -10,7 +8,7 @@ from search.budget import Budget
 from search.journal import Journal
 from search.judging import judge
 from search.records import Job
-from search.rig import Rig
+from search.rig import Rig, Scale
 from search.sessions import measure
 
 
@@ -33,9 +31,15 @@ class Ends:
     nearest: Plan
 
 
-def measure_ends(job: Job, rig: Rig, journal: Journal) -> Ends:
-    """Measure the sparsest and the dense plan in one session, and compare them with the budget."""
-    floor, dense = measure(job, rig, journal, "ends", [rig.space.sparsest, rig.space.dense])
+def measure_ends(job: Job, rig: Rig, journal: Journal, scale: Scale | None) -> Ends:
+    """Measure the sparsest and the dense plan in one session, and compare them with the budget.
+
+    Args:
+        scale: of an earlier search on this device, if there was one.
+    """
+    space = rig.space
+    plans = [space.canonical(space.sparsest), space.canonical(space.dense)]
+    floor, dense = measure(job, rig, journal, "ends", plans, precise=True, scale=scale)
     return compare_ends(floor, dense, job.budget, job.alpha)
 
 
@@ -71,18 +75,3 @@ def describe(measurement: Measurement) -> str:
     """"12.3 ms (95 % interval 12.2 to 12.5, 140 samples)"."""
     low, high = measurement.interval_ms
     return f"{measurement.median_ms:.4g} ms (95 % interval {low:.4g} to {high:.4g}, {measurement.samples} samples)"
-
-
-def summary(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """Measurements in short, for messages and tables."""
-    return [
-        {
-            "plan": dict(one.plan),
-            "median_ms": one.median_ms,
-            "low_ms": one.interval_ms[0],
-            "high_ms": one.interval_ms[1],
-            "samples": one.samples,
-            "flags": list(one.flags),
-        }
-        for one in measurements
-    ]

@@ -16,10 +16,10 @@ from search.answer import Answer
 from search.feasibility import Ends, describe, measure_ends
 from search.front import front, points
 from search.journal import Emit, Journal
-from search.modelling import latency_model
+from search.modelling import known_model, latency_model
 from search.proposing import Proposing
 from search.records import Evaluation, Event, Job, Point
-from search.rig import Rig, set_up
+from search.rig import Rig, Scale, set_up
 from search.samplers import SAMPLERS, Problem
 from search.steering import Steering
 from search.targets import Target
@@ -90,7 +90,8 @@ class _Search:
         prepared = {"space": rig.space.to_json(), "device": rig.device, "device_key": rig.device_key}
         journal.step("prepared", "prepared", lambda: {**prepared, "simulated": rig.simulated, "plans": len(rig.space)})
         journal.note("state", {"state": "running", "message": ""})
-        ends = measure_ends(job, rig, journal)
+        known = known_model(job, rig, self._request.models)
+        ends = measure_ends(job, rig, journal, Scale.of(known[1]) if known else None)
         answer = Answer(
             plan=None, floor=ends.floor, dense=ends.dense, dense_fits=ends.dense_fits, simulated=rig.simulated
         )
@@ -98,7 +99,7 @@ class _Search:
             return _end("infeasible", ends.infeasible, replace(answer, nearest=ends.nearest))
         if ends.dense_fits:
             journal.log(f"the dense plan fits by itself: {describe(ends.dense)} within {job.budget}")
-        model = latency_model(job, rig, journal, [ends.floor, ends.dense], self._request.models)
+        model = latency_model(job, rig, journal, [ends.floor, ends.dense], known)
         steering = Steering(model, job.budget, _tail(job, ends))
         proposing = self._propose(steering)
         verdict = self._verify(proposing, ends)
@@ -123,19 +124,19 @@ class _Search:
     def _verify(self, proposing: Proposing, ends: Ends) -> Verdict:
         """Step 6; when no finalist passes, the sparsest plan is the last resort."""
         job, rig, journal = self._job, self._rig, self._journal
-        reference_ms = ends.floor.reference_ms
-        verdict = verify(job, rig, journal, proposing.points(), reference_ms)
+        scale = Scale.of(ends.floor)
+        verdict = verify(job, rig, journal, proposing.points(), scale)
         sparsest = rig.space.canonical(rig.space.sparsest)
         if verdict.winner is not None or sparsest in verdict.measured:
             return verdict
         proposing.evaluate([sparsest])
         last = [replace(point, within=1.0) for point in proposing.points() if point.plan == sparsest]
-        final = verify(job, rig, journal, last, reference_ms, "verify:floor")
+        final = verify(job, rig, journal, last, scale, "verify:floor")
         return replace(final, measured={**verdict.measured, **final.measured}, tried=verdict.tried + final.tried)
 
     def _describe(self, answer: Answer, proposing: Proposing, verdict: Verdict, steering: Steering) -> Answer:
         known: dict[Plan, Evaluation] = dict(proposing.known)
-        measured = dict(verdict.measured)
+        measured = {answer.floor.plan: answer.floor, answer.dense.plan: answer.dense, **verdict.measured}
         shown = front(points(known.values(), self._job.metric, steering, measured, self._job.budget))
         dense = known[self._rig.space.canonical(self._rig.space.dense)]
         answer = replace(
@@ -204,11 +205,13 @@ def _end(state: str, message: str, answer: Answer) -> Event:
 
 
 def _found(job: Job, answer: Answer) -> str:
-    assert answer.plan is not None and answer.latency is not None and answer.metrics is not None
+    assert answer.plan and answer.decision and answer.metrics and answer.confirmed
     simulated = "SIMULATED: " if answer.simulated else ""
+    decision = answer.decision
     return (
-        f"{simulated}{answer.plan} takes {describe(answer.latency)} within {job.budget}, "
-        f"{job.metric} {answer.metrics[job.metric]:.2f} (confirmed {(answer.confirmed or {}).get(job.metric, 0):.2f})"
+        f"{simulated}{answer.plan} takes {decision['estimate_ms']:.4g} ms, at most {decision['upper_ms']:.4g} ms with a "
+        f"risk of {job.alpha:g}, within {job.budget}; {job.metric} {answer.metrics[job.metric]:.2f}, "
+        f"{answer.confirmed[job.metric]:.2f} on images that the search did not use"
     )
 
 

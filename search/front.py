@@ -1,5 +1,6 @@
 """The points of a search on the accuracy-latency plane, and its front for any budget."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from latency.record import Measurement
@@ -20,7 +21,8 @@ def points(
     made = []
     for plan, value in found.items():
         measurement = measured.get(plan)
-        if measurement is None:
+        # too few blocks for an interval leave the forecast the better knowledge
+        if measurement is None or not math.isfinite(measurement.interval_ms[1]):
             forecast = predicted[plan]
             made.append(Point(plan, value, forecast.ms, forecast.low_ms, forecast.high_ms, forecast.within))
         else:

@@ -26,6 +26,11 @@ class Journal:
         self._emit = emit
         self._done = {event.key: event.data for event in done if event.key is not None}
 
+    @property
+    def steps(self) -> Mapping[str, Mapping[str, Any]]:
+        """The data of every finished step, by key."""
+        return dict(self._done)
+
     def find(self, key: str) -> Mapping[str, Any] | None:
         """The data of a finished step."""
         return self._done.get(key)

@@ -4,40 +4,54 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latency.design import designed_plans, validation_plans
+from latency.errors import LatencyError
 from latency.predictor import LatencyModel, fit
 from latency.record import Measurement
 from search.errors import JobError
 from search.journal import Journal
 from search.records import Job
-from search.rig import Rig
+from search.rig import Rig, Scale
 from search.sessions import measure
 
 VALIDATION = 10
 """Plans measured to judge a fit, never used for fitting."""
 
+DESIGNS = 2
+"""Designs measured at most."""
+
+
+def known_model(job: Job, rig: Rig, stored: Sequence[Mapping[str, Any]]) -> tuple[str, LatencyModel] | None:
+    """The model that need not be fitted: ("given" | "stored", model); None: there is none for this device.
+
+    Args:
+        job: may bring a model.
+        rig: the device.
+        stored: `Reading.latency_models` of the target, newest first.
+    Raises:
+        JobError: the job's own model is of another device, or is none.
+    """
+    if job.latency_model is not None:
+        return "given", _given(job.latency_model, rig)
+    for row in stored:
+        if row["device_key"] == rig.device_key and row["steers"]:
+            model = LatencyModel.from_dict(row["model"])
+            if model.reference == rig.reference:
+                return "stored", model
+    return None
+
 
 def latency_model(
-    job: Job, rig: Rig, journal: Journal, ends: Sequence[Measurement], stored: Sequence[Mapping[str, Any]]
+    job: Job, rig: Rig, journal: Journal, ends: Sequence[Measurement], known: tuple[str, LatencyModel] | None
 ) -> LatencyModel:
     """The model of a search.
 
     Args:
-        job: may bring a model.
-        rig: measures.
-        journal: what has been done.
         ends: records of the sparsest and the dense plan.
-        stored: `Reading.latency_models` of the target.
-    Raises:
-        JobError: the job's own model is of another device, or is none.
+        known: what `known_model` found; None: fit one.
     """
 
     def compute() -> dict[str, Any]:
-        if job.latency_model is not None:
-            return _described("given", _given(job.latency_model, rig), rig)
-        for row in stored:
-            if row["device_key"] == rig.device_key and row["steers"]:
-                return _described("stored", LatencyModel.from_dict(row["model"]), rig)
-        return _described("fitted", _fitted(job, rig, journal, ends), rig)
+        return _described(*(known or ("fitted", _fitted(job, rig, journal, ends))), rig)
 
     data = journal.step("latency_model", "model", compute)
     if not data["steers"]:
@@ -48,26 +62,29 @@ def latency_model(
 def _given(data: Mapping[str, Any], rig: Rig) -> LatencyModel:
     try:
         model = LatencyModel.from_dict(data)
-    except (KeyError, TypeError, ValueError) as error:
-        raise JobError(f"latency_model is no latency model ({error!r}); export one with a finished search") from None
-    if model.device_key != rig.device_key:
+    except (LatencyError, KeyError, TypeError, ValueError) as error:
+        raise JobError(f"latency_model is no latency model ({error}); export one from a finished search") from None
+    if model.device_key != rig.device_key or model.reference != rig.reference:
         raise JobError(
-            f"latency_model was fitted on device {model.device_key[:12]}, this is {rig.device_key[:12]}; "
+            f"latency_model is of {model.device.name} ({model.setting}), not of this device and setting; "
             f"leave it out to fit one here"
         )
     return model
 
 
 def _fitted(job: Job, rig: Rig, journal: Journal, ends: Sequence[Measurement]) -> LatencyModel:
-    """Fit; when a gate fails, measure another design once and fit to both."""
-    space, reference_ms = rig.space, ends[0].reference_ms
-    validation = validation_plans(space, VALIDATION, job.seed)
-    measured: list[Measurement] = list(ends)
-    for part in range(2):
-        wanted = [*designed_plans(space, rig.work, job.seed + part), *(validation if part == 0 else [])]
-        plans = [plan for plan in dict.fromkeys(wanted) if plan not in {one.plan for one in measured}]
-        measured += measure(job, rig, journal, f"design:{part}", plans, reference_ms=reference_ms)
-        model = fit(measured, space, rig.work)
+    """Fit; when a gate fails, measure another design and fit to both."""
+    space, scale = rig.space, Scale.of(ends[0])
+    unseen = validation_plans(space, VALIDATION, job.seed)
+    judges: list[Measurement] = []
+    measured = list(ends)
+    for part in range(DESIGNS):
+        known = {one.plan for one in measured}
+        wanted = [plan for plan in designed_plans(space, rig.work, job.seed + part) if plan not in known]
+        plans = [plan for plan in wanted if plan not in unseen]
+        both = measure(job, rig, journal, f"design:{part}", [*plans, *(() if judges else unseen)], scale=scale)
+        measured, judges = [*measured, *both[: len(plans)]], judges or both[len(plans) :]
+        model = fit(measured, space, rig.work, judges)
         if model.gates.passed:
             break
     return model

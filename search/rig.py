@@ -1,8 +1,10 @@
 """The rig: a target set up on a device, ready to be timed and evaluated. The flow knows nothing else of the world."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from latency.predictor import LatencyModel
 from latency.record import Measurement
 from models.plan import Plan
 from models.space import Space
@@ -11,6 +13,26 @@ from search.errors import TargetError
 from search.pools import Pool
 from search.records import Job
 from search.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a millisecond is on a device: the long-run latency of the reference plan. Sessions measure ratios to it.
+
+    Args:
+        reference: the reference plan.
+        reference_ms: its latency.
+        reference_se: relative standard error of that.
+    """
+
+    reference: Plan
+    reference_ms: float
+    reference_se: float
+
+    @classmethod
+    def of(cls, source: Measurement | LatencyModel) -> "Scale":
+        """The scale that a record or a model was made with."""
+        return cls(source.reference, source.reference_ms, source.reference_se)
 
 
 class Rig(Protocol):
@@ -36,12 +58,17 @@ class Rig(Protocol):
         """Hash of the fingerprint's key: latencies with unlike keys never mix."""
         ...
 
+    @property
+    def reference(self) -> Plan:
+        """The plan that every session compares with."""
+        ...
+
     def work(self, plan: Plan) -> Work:
         """Kept windows and MACs per block."""
         ...
 
     def measure(
-        self, plans: Sequence[Plan], session: str, precise: bool, reference_ms: float | None, tick: Callable[[int], None]
+        self, plans: Sequence[Plan], session: str, precise: bool, scale: Scale | None, tick: Callable[[int], None]
     ) -> list[Measurement]:
         """Time plans in one fresh, interleaved session on the locked device.
 
@@ -49,7 +76,7 @@ class Rig(Protocol):
             plans: what to time.
             session: its name; with the job's seed it seeds everything random in the session.
             precise: whether to use the narrower stopping rule of finalists.
-            reference_ms: long-run latency of the reference plan, when an earlier session knows it.
+            scale: of an earlier session on this device; None: this session's own.
             tick: told how many plans are finished.
         Returns:
             One measurement per plan, in the order of `plans`.

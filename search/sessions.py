@@ -8,7 +8,7 @@ from models.plan import Plan
 from search.journal import Journal
 from search.progress import Progress
 from search.records import Job
-from search.rig import Rig
+from search.rig import Rig, Scale
 
 
 def measure(
@@ -18,7 +18,7 @@ def measure(
     session: str,
     plans: Sequence[Plan],
     precise: bool = False,
-    reference_ms: float | None = None,
+    scale: Scale | None = None,
 ) -> list[Measurement]:
     """Measure plans in one interleaved session.
 
@@ -26,7 +26,7 @@ def measure(
         session: its name, unique in the search: "ends", "design", "verify:1:2", ...; the part before the first
             colon is stored as the purpose.
         precise: whether to use the narrower stopping rule of finalists.
-        reference_ms: long-run latency of the reference plan, from an earlier session.
+        scale: of an earlier session on this device.
     Returns:
         One measurement per plan, in the order of `plans`.
     """
@@ -34,7 +34,7 @@ def measure(
 
     def compute() -> dict[str, object]:
         progress = Progress(journal, "verify" if precise else "measure", len(plans), time.monotonic)
-        measured = rig.measure(plans, session, precise, reference_ms, progress.at)
+        measured = rig.measure(plans, session, precise, scale, progress.at)
         return {
             "purpose": purpose,
             "session": session,

@@ -44,14 +44,14 @@ class Steering:
 
     def latency(self, plans: Sequence[Plan]) -> list[float]:
         """Predicted ms of the budget's statistic."""
-        return [self._tail * ms for ms in self._model.predict_ms(plans)]
+        return [float(self._tail * ms) for ms in self._model.predict_ms(plans)]
 
     def excess(self, plans: Sequence[Plan]) -> list[float]:
         """(conservative bound - budget) / budget; <= 0: probably feasible."""
         uppers = self._model.upper_ms(plans, RISK)
         middles = self._model.predict_ms(plans)
         return [
-            self._budget.excess(self._tail * upper, self._tail * (2 * middle - upper))
+            float(self._budget.excess(self._tail * upper, self._tail * (2 * middle - upper)))
             for upper, middle in zip(uppers, middles, strict=True)
         ]
 
@@ -62,6 +62,6 @@ class Steering:
         middles, highs = self._model.predict_ms(plans), self._model.upper_ms(plans, 0.025)
         within = self._model.probability_within(plans, self._budget.max_ms / self._tail)
         return [
-            Forecast(self._tail * ms, self._tail * (2 * ms - high), self._tail * high, float(chance))
+            Forecast(*(float(self._tail * value) for value in (ms, max(0.0, 2 * ms - high), high)), float(chance))
             for ms, high, chance in zip(middles, highs, within, strict=True)
         ]

@@ -15,7 +15,7 @@ from search.front import ranking
 from search.journal import Journal
 from search.judging import judge
 from search.records import Job, Point
-from search.rig import Rig
+from search.rig import Rig, Scale
 from search.sessions import measure
 
 GROUP = 3
@@ -43,7 +43,7 @@ class Verdict:
 
 
 def verify(
-    job: Job, rig: Rig, journal: Journal, candidates: Sequence[Point], reference_ms: float, name: str = "verify"
+    job: Job, rig: Rig, journal: Journal, candidates: Sequence[Point], scale: Scale, name: str = "verify"
 ) -> Verdict:
     """Measure candidates until the best one that meets the budget is found.
 
@@ -52,14 +52,14 @@ def verify(
         rig: measures.
         journal: what has been done.
         candidates: evaluated plans with forecasts.
-        reference_ms: long-run latency of the reference plan.
+        scale: of the earlier sessions.
         name: of this round of verification, unique in the search.
     """
     measured: dict[Plan, Measurement] = {}
     tried = 0
     for number, group in enumerate(_groups(job, candidates)):
         records = [
-            measure(job, rig, journal, f"{name}:{number}:{session}", [p.plan for p in group], True, reference_ms)
+            measure(job, rig, journal, f"{name}:{number}:{session}", [p.plan for p in group], True, scale)
             for session in range(job.sessions)
         ]
         winner: tuple[Point, Decision] | None = None

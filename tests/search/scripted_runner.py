@@ -1,0 +1,36 @@
+"""A runner that follows a script: `python scripted_runner.py SCRIPT`, a JSON list with one entry per process started.
+
+Each entry: {"lines": [what it writes], "status": how it exits, "hang": whether it waits to be killed instead}.
+What it was sent is appended to SCRIPT.requests.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def main(script: Path) -> None:
+    requests = script.with_suffix(".requests")
+    request = sys.stdin.readline()
+    number = len(requests.read_text().splitlines()) if requests.exists() else 0
+    with requests.open("a") as file:
+        file.write(request)
+    act = json.loads(script.read_text())[number]
+    if act.get("stubborn"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for line in act["lines"]:
+        sys.stdout.write(line if isinstance(line, str) else json.dumps(line) + "\n")
+    sys.stdout.flush()
+    if act.get("hang"):
+        time.sleep(60)
+    status = act.get("status", 0)
+    if status < 0:
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
