@@ -1,5 +1,6 @@
 """Registration with mmdet, now or as soon as mmdet is imported."""
 
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -7,12 +8,14 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+ADAPTERS = ("models.mmdet_adapter", "models.mmcv_safetensors", "samples.digits_dataset")
 _AWAITED = "mmdet.models"
 
 
 def register() -> None:
-    """Import the adapters, each of which registers what it defines."""
-    import samples.digits_dataset  # noqa: F401
+    """Import the adapters, each of which registers what it defines: backbones and hooks, weights, built-in data."""
+    for adapter in ADAPTERS:
+        importlib.import_module(adapter)
 
 
 def register_when_mmdet_arrives() -> None:

@@ -53,6 +53,7 @@ def write_zip(folder: Path, path: Path) -> None:
 
     Members lie under one top folder named like the bundle, in sorted order, with fixed times and modes.
     """
+    _sweep(path)
     scratch = path.parent / f".part-{path.name}-{os.getpid()}"
     try:
         with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:

@@ -15,7 +15,7 @@ def conclusion(outcome: Outcome, job: Job) -> str:
         lines.append(f"  {outcome.message}")
         return "\n".join(lines)
     lines.append(f"  floor      {latency(answer.floor)}")
-    lines.append(f"  dense      {latency(answer.dense)}{_scores(answer.dense_metrics)}")
+    lines.append(f"  dense      {latency(answer.dense)}  {_scores(answer.dense_metrics)}".rstrip())
     if answer.dense_fits:
         lines.append(f"  note       the dense plan fits into {job.budget} by itself")
     if answer.plan is None:
@@ -23,7 +23,7 @@ def conclusion(outcome: Outcome, job: Job) -> str:
         if answer.nearest is not None:
             lines.append(f"  nearest    {answer.nearest}")
     else:
-        lines += _found(answer, job)
+        lines += _found(outcome.id, answer, job)
     if answer.simulated:
         lines.append("  SIMULATED: no statement about real hardware or a real model")
     if answer.bundle is not None:
@@ -34,24 +34,24 @@ def conclusion(outcome: Outcome, job: Job) -> str:
     return "\n".join(lines)
 
 
-def _found(answer: Answer, job: Job) -> list[str]:
+def _found(search: str, answer: Answer, job: Job) -> list[str]:
     assert answer.latency is not None
     upper = (answer.decision or {}).get("upper_ms")
     bound = "unknown" if upper is None else f"{upper:.4g} ms"
     lines = [
         f"  plan       {answer.plan}",
         f"  latency    {latency(answer.latency)}; upper bound {bound} for a budget of {job.budget}",
-        f"  accuracy  {_scores(answer.metrics)} on the search images",
+        f"  accuracy   {_scores(answer.metrics)} on the search images",
     ]
     if answer.confirmed is not None:
-        lines.append(f"  confirmed {_scores(answer.confirmed)} on images the search did not use")
+        lines.append(f"  confirmed  {_scores(answer.confirmed)} on images the search did not use")
     if answer.dense_confirmed is not None:
-        lines.append(f"  (dense)   {_scores(answer.dense_confirmed)} on the same images")
-    lines.append(f"  front      {len(answer.front)} plans: sparsearch front {job.id or 'last'}")
+        lines.append(f"  (dense)    {_scores(answer.dense_confirmed)} on the same images")
+    lines.append(f"  front      {len(answer.front)} plans: sparsearch front {search}")
     lines.append(f"  effort     {answer.evaluated} plans evaluated, {answer.reused} of them known before")
     return lines
 
 
 def _scores(metrics: Mapping[str, float] | None) -> str:
     shown = {name: value for name, value in (metrics or {}).items() if name in ("bbox_mAP", "segm_mAP")}
-    return "".join(f"  {name} {value:.2f}" for name, value in shown.items())
+    return ", ".join(f"{name} {value:.2f}" for name, value in shown.items())
