@@ -10,11 +10,17 @@ from scipy.special import bdtr
 
 from latency.errors import MeasurementError
 from latency.record import Measurement
-from latency.statistics import between_sessions, combined_error
+from latency.statistics import between_sessions
 from latency.student import t_cdf, t_quantile
 
 Statistic: TypeAlias = Literal["median", "p90", "p99"]
 SHARE = {"p90": 0.90, "p99": 0.99}
+
+BETWEEN_SD = 0.003
+"""Scatter of a ratio from session to session that is expected where none is known, relative."""
+
+BETWEEN_DEGREES = 4.0
+"""Degrees of freedom that the expectation is credited with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,26 +130,16 @@ def _typical(measurements: Sequence[Measurement], budget_ms: float, alpha: float
 
     Ratios average over sessions; the error of the reference's latency is common to all and does not.
     """
-    sessions = len(measurements)
-    centres = [one.median_ms for one in measurements]
-    inside = [one.location.standard_error / one.ratio for one in measurements]
-    estimate = float(np.mean(centres))
-    # scatter known from before is a floor: a few sessions may agree by chance
-    between = max(between_sessions(centres, inside), *(one.between_sd for one in measurements), 0.0)
-    within = sqrt(sum(se**2 for se in inside)) / sessions
-    common = max(one.reference_se for one in measurements)
-    spread = combined_error(within, between, sessions)
-    error = sqrt(spread**2 + common**2)
+    estimate = float(np.mean([one.median_ms for one in measurements]))
+    scatter = _scatter(measurements)
+    error = sqrt(scatter.variance / len(measurements) + max(one.reference_se for one in measurements) ** 2)
     widening = float(np.mean([one.inflation for one in measurements]))
-    degrees = _degrees(measurements, inside, between, spread)
     margin = budget_ms / estimate - 1
-    if error == 0:
-        reach, probability = widening, float(margin >= widening)
-    elif not isfinite(error):
-        reach, probability = inf, 0.5
+    if isfinite(error):
+        reach = t_quantile(1 - alpha, scatter.degrees) * error + widening
+        probability = t_cdf((margin - widening) / error, scatter.degrees)
     else:
-        reach = t_quantile(1 - alpha, degrees) * error + widening
-        probability = t_cdf((margin - widening) / error, degrees)
+        reach, probability = inf, 0.5
     upper, lower = estimate * (1 + reach), max(0.0, estimate * (1 - reach))
     meets = True if upper <= budget_ms else False if lower > budget_ms else None
     return Decision(
@@ -155,24 +151,38 @@ def _typical(measurements: Sequence[Measurement], budget_ms: float, alpha: float
         estimate,
         lower,
         upper,
-        sessions,
+        len(measurements),
         sum(one.samples for one in measurements),
-        between,
+        scatter.between,
         _flags(measurements),
     )
 
 
-def _degrees(measurements: Sequence[Measurement], inside: Sequence[float], between: float, spread: float) -> float:
-    """Degrees of freedom of the combined error (Welch and Satterthwaite)."""
-    sessions = len(measurements)
-    own = [(se / sessions, one.location.degrees) for se, one in zip(inside, measurements, strict=True)]
-    parts = [se**4 / degrees for se, degrees in own]
-    if sessions > 1 and between > max(one.between_sd for one in measurements):
-        parts.append((between**2 / sessions) ** 2 / (sessions - 1))
-    total = sum(parts)
-    if not isfinite(total) or total == 0:
-        return 1.0 if total else 1e6
-    return max(1.0, spread**4 / total)
+@dataclass(frozen=True, slots=True)
+class _Scatter:
+    """Of session estimates: relative variance of one, its degrees of freedom, and the sd between sessions."""
+
+    variance: float
+    degrees: float
+    between: float
+
+
+def _scatter(measurements: Sequence[Measurement]) -> _Scatter:
+    """What sessions show, pooled with what was expected of them (Smyth 2004, "moderated t").
+
+    Two or three sessions alone would need t with one or two degrees of freedom; that they agree by chance is likely.
+    The larger the scatter they show, the less the expectation counts.
+    """
+    centres = [one.median_ms for one in measurements]
+    inside = [one.location.standard_error / one.ratio for one in measurements]
+    expected_between = max(one.between_sd for one in measurements) or BETWEEN_SD
+    expected = float(np.mean(np.square(inside))) + expected_between**2
+    if len(measurements) == 1 or not isfinite(expected):
+        return _Scatter(expected, BETWEEN_DEGREES, expected_between)
+    shown, own = float(np.var(centres, ddof=1)) / float(np.mean(centres)) ** 2, len(measurements) - 1
+    pooled = (BETWEEN_DEGREES * expected + own * shown) / (BETWEEN_DEGREES + own)
+    credit = BETWEEN_DEGREES * min(1.0, expected / max(shown, 1e-30)) ** 2
+    return _Scatter(max(pooled, shown), own + credit, between_sessions(centres, inside))
 
 
 def _tail(measurements: Sequence[Measurement], budget_ms: float, alpha: float, statistic: Statistic) -> Decision:
