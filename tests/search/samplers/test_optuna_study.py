@@ -68,6 +68,13 @@ def test_what_is_out_is_running_and_ordered() -> None:
     assert all(second_1 <= second_2 for _, second_1, second_2 in running)
 
 
+def test_a_batch_is_proposed_in_the_sight_of_its_own_earlier_plans() -> None:
+    sampler, seen = spied(Bowl(ORDERED, 100.0).problem)
+    plans = sampler.ask(3)
+    running = {cell_of(trial) for trial in seen[-1] if trial.state is TrialState.RUNNING}
+    assert running >= {ORDERED.indices(plan) for plan in plans[:2]}
+
+
 def test_plans_without_a_metric_get_a_number_that_fits_their_fate() -> None:
     bowl = Bowl(WIDE, 100.0)
     sampler, seen = spied(bowl.problem)

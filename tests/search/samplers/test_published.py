@@ -14,7 +14,7 @@ from search.samplers.published import PublishedEvolution, crossover, draw, mutat
 from tests import golden_search
 from tests.golden_result import GoldenResult
 from tests.golden_search import SPACE, Surface, replay
-from tests.search.samplers.problems import ALIASED, Bowl, play
+from tests.search.samplers.problems import ALIASED, ORDERED, Bowl, play
 
 GOLDEN = Path(__file__).parents[2] / "golden/sparsevit/search_vectors.json"
 TRACES: list[dict[str, Any]] = json.loads(GOLDEN.read_text())["traces"]
@@ -155,3 +155,23 @@ def test_improved_evolution_reaches_the_true_optimum(trace: dict[str, Any], seed
     surface, problem = problem_of(trace)
     optimum = OPTIMA[f"{trace['min']:g}-{trace['max']:g}"]
     assert evaluations_to(optimum, Evolution(problem, seed), surface, limit=250) <= 250
+
+
+def test_a_plan_measured_over_the_budget_is_the_last_choice_of_parents() -> None:
+    bowl = Bowl(ORDERED, 100.0)
+    children = 0
+    for seed in range(20):
+        sampler = EvolutionPublished(
+            bowl.problem, seed, population_size=4, candidate_size=2, mutation_probability=0.0, iterations=60
+        )
+        over, *inside = sampler.ask(4)
+        sampler.tell([Result(over, 99.0, 40.0, 0.3)])
+        sampler.tell([Result(plan, float(rank), 20.0, -0.1) for rank, plan in enumerate(inside)])
+        levels = [set(pair) for pair in zip(*map(ORDERED.indices, inside[1:]), strict=True)]
+        for plan in sampler.ask(3):
+            # without mutation, children hold nothing but the levels of the two best plans inside the budget
+            first, *second = ORDERED.indices(plan)
+            assert first in levels[0]
+            assert set(second) <= levels[1] | levels[2]
+            children += 1
+    assert children > 5
