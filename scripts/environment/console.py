@@ -1,6 +1,7 @@
 """What the set-up tells its user: headlines, and one line of progress that is gentle to terminals and to log files."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -20,7 +21,10 @@ def elapsed(seconds: float) -> str:
 
 
 class Progress:
-    """A line that is rewritten on a terminal, and repeated every `QUIET_SECONDS` elsewhere.
+    """A line that is rewritten on a terminal, and repeated every `QUIET_SECONDS` elsewhere, news or not.
+
+        with Progress("compiling") as progress:
+            progress.update("12 of 73 files")
 
     Args:
         title: what is being done.
@@ -35,19 +39,44 @@ class Progress:
         self._start = clock()
         self._live = self._stream.isatty()
         self._last = self._start if not self._live else float("-inf")
+        self._state = "starting"
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._ticker = threading.Thread(target=self._keep_ticking, daemon=True)
+
+    def __enter__(self) -> "Progress":
+        self._ticker.start()
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        self._over.set()
+        self._ticker.join()
+        if error is None:
+            self._write(f"{self._title}: done in {elapsed(self._clock() - self._start)}", final=True)
+        elif self._live:
+            self._stream.write("\n")
 
     def update(self, state: str) -> None:
-        """Show `state` if it is time to."""
-        now = self._clock()
-        if now - self._last < (0.2 if self._live else QUIET_SECONDS):
-            return
-        self._last = now
-        line = f"[setup]   {self._title}: {state}, {elapsed(now - self._start)}"
-        self._stream.write(f"\r\x1b[K{line[:110]}" if self._live else f"{line}\n")
-        self._stream.flush()
+        """Tell how far it is; shown if it is time to."""
+        self._state = state
+        self.tick()
 
-    def done(self) -> None:
-        """Close the line with the time it took."""
-        line = f"[setup]   {self._title}: done in {elapsed(self._clock() - self._start)}"
-        self._stream.write(f"\r\x1b[K{line}\n" if self._live else f"{line}\n")
+    def tick(self) -> None:
+        """Show the state, with the time since the start, if it is time to."""
+        with self._lock:
+            now = self._clock()
+            if now - self._last >= (0.2 if self._live else QUIET_SECONDS):
+                self._last = now
+                self._write(f"{self._title}: {self._state}, {elapsed(now - self._start)}", final=False)
+
+    def _keep_ticking(self) -> None:
+        while not self._over.wait(1.0):
+            self.tick()
+
+    def _write(self, text: str, final: bool) -> None:
+        line = f"[setup]   {text}"
+        if self._live:
+            self._stream.write(f"\r\x1b[K{line[:110]}" + ("\n" if final else ""))
+        else:
+            self._stream.write(f"{line}\n")
         self._stream.flush()

@@ -44,26 +44,17 @@ def build_wheel(python: Path, cache: Path, lock: Lock, variant: str, log: Path) 
         environment = _compiler_settings(python, variant, jobs)
         work = cache / "build" / name
         source = _source(python, work, lock, environment, log, held)
-        progress = Progress(f"compiling {COMPILED}")
-
-        def show(line: str) -> None:
-            files = compiled_files(line)
-            if files:
-                progress.update(files)
-
         # no pip cache: it would hand out a wheel that was compiled against another torch
-        command: list[str | Path] = [
-            python,
-            "-m",
-            "pip",
-            "wheel",
-            "-v",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-cache-dir",
-        ]
-        run_logged([*command, "--wheel-dir", work / "out", source], log, env=environment, keep_fd=held, on_line=show)
-        progress.done()
+        command: list[str | Path] = [python, "-m", "pip", "wheel", "-v", "--no-deps", "--no-build-isolation"]
+        command += ["--no-cache-dir", "--wheel-dir", work / "out", source]
+        with Progress(f"compiling {COMPILED}") as progress:
+
+            def show(line: str) -> None:
+                files = compiled_files(line)
+                if files:
+                    progress.update(files)
+
+            run_logged(command, log, env=environment, keep_fd=held, on_line=show)
         kept = cache / "wheels" / name
         shutil.rmtree(kept, ignore_errors=True)
         kept.parent.mkdir(parents=True, exist_ok=True)

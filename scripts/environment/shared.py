@@ -45,6 +45,14 @@ def half_installed(site_packages: Path) -> list[Path]:
     return [info for info in sorted(site_packages.glob("*.dist-info")) if not (info / "INSTALLER").exists()]
 
 
+def installed_so_far(line: str) -> str | None:
+    """What a line of pip's output says to people; None: nothing."""
+    if line.startswith("Installing collected packages"):
+        return "unpacking"
+    match = re.match(r"(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)", line)
+    return f"fetching {match[1]}" if match else None
+
+
 def site_packages_of(folder: Path) -> Path:
     """The package folder of an environment made by this Python."""
     return folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
@@ -63,17 +71,6 @@ def _build(folder: Path, cache: Path, lock: Lock, variant: str, held: int) -> No
 
     requirements = folder / "requirements.txt"
     requirements.write_text(lock.without_compiled())
-    progress = Progress(f"installing {len(lock.pins) - 1} packages")
-    collected: set[str] = set()
-
-    def show(line: str) -> None:
-        match = re.match(r"(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)", line)
-        if match:
-            collected.add(match[1])
-            progress.update(f"{match[1]} ({len(collected)})")
-        elif line.startswith("Installing collected"):
-            progress.update("unpacking")
-
     # the lock names everything, so nothing is resolved; pip check below proves that nothing is missing
     command: list[str | Path] = [
         python,
@@ -86,8 +83,14 @@ def _build(folder: Path, cache: Path, lock: Lock, variant: str, held: int) -> No
         "-r",
         requirements,
     ]
-    run_logged(command, log, keep_fd=held, on_line=show)
-    progress.done()
+    with Progress(f"installing {len(lock.pins) - 1} packages") as progress:
+
+        def show(line: str) -> None:
+            state = installed_so_far(line)
+            if state:
+                progress.update(state)
+
+        run_logged(command, log, keep_fd=held, on_line=show)
 
     wheel = build_wheel(python, cache, lock, variant, log)
     run_logged([python, "-m", "pip", "install", "--no-deps", "--no-index", wheel], log, keep_fd=held)

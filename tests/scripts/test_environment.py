@@ -17,7 +17,7 @@ from scripts.environment.console import Progress
 from scripts.environment.errors import SetupError
 from scripts.environment.mmcv_wheel import compiled_files
 from scripts.environment.process import clean_environment, exclusive, run_logged
-from scripts.environment.shared import half_installed
+from scripts.environment.shared import half_installed, installed_so_far
 from scripts.system_packages import install_commands, missing_packages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,18 +55,43 @@ def test_reads_the_progress_of_ninja(line: str, shown: str | None) -> None:
     assert compiled_files(line) == shown
 
 
-def test_progress_in_a_log_file_is_sparse() -> None:
+def test_progress_in_a_log_file_is_sparse_and_goes_on_without_news() -> None:
     now = [0.0]
     stream = io.StringIO()
     progress = Progress("compiling", stream, lambda: now[0])
-    for second in range(1, 61):
+    for second in range(1, 31):
         now[0] = float(second)
         progress.update(f"{second} of 60")
-    progress.done()
-    lines = stream.getvalue().splitlines()
-    assert lines[0] == "[setup]   compiling: 15 of 60, 0:15"
-    assert len(lines) == 5
-    assert lines[-1] == "[setup]   compiling: done in 1:00"
+    for second in range(31, 60):
+        now[0] = float(second)
+        progress.tick()
+    assert stream.getvalue().splitlines() == [
+        "[setup]   compiling: 15 of 60, 0:15",
+        "[setup]   compiling: 30 of 60, 0:30",
+        "[setup]   compiling: 30 of 60, 0:45",
+    ]
+
+
+def test_progress_ends_with_the_time_it_took_unless_it_failed() -> None:
+    stream = io.StringIO()
+    with Progress("compiling", stream, lambda: 75.0):
+        pass
+    with pytest.raises(SetupError), Progress("unpacking", stream):
+        raise SetupError("no space left")
+    assert stream.getvalue() == "[setup]   compiling: done in 0:00\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("Collecting torch==2.11.0 (from -r requirements.txt (line 1))", "fetching torch"),
+        ("Requirement already satisfied: numpy==2.4.6 in ./lib", "fetching numpy"),
+        ("Installing collected packages: torch, numpy", "unpacking"),
+        ("  Downloading torch.whl (530 MB)", None),
+    ],
+)
+def test_reads_the_progress_of_pip(line: str, shown: str | None) -> None:
+    assert installed_so_far(line) == shown
 
 
 def test_interrupted_packages_are_found(tmp_path: Path) -> None:
