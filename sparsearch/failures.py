@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from latency.errors import LatencyError
+from latency.errors import LatencyError, SettingError
 from models.errors import CheckpointError, ModelError
 from search.errors import BudgetError, JobError, SamplerError, SearchError, TargetError
 
@@ -13,7 +13,7 @@ OK, REFUSED, INFEASIBLE, FAILED, CANCELLED = 0, 2, 3, 4, 5
 
 DEBUG = "SPARSEARCH_DEBUG"
 
-_REFUSALS = (BudgetError, JobError, TargetError, SamplerError)
+_REFUSALS = (BudgetError, JobError, TargetError, SamplerError, SettingError)
 
 
 def code_of(error: BaseException) -> int:
