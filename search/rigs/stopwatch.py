@@ -3,12 +3,15 @@
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 from random import Random
 
+from latency.decision import SHARE, samples_needed
 from latency.fingerprint import fingerprint
 from latency.lock import device_lock
 from latency.measure import measure_plans
 from latency.record import Device, Measurement
+from latency.session import BLOCK_MS, FORWARDS
 from latency.simulated import SimulatedDevice
 from latency.stopping import PRECISE, QUICK, Stopping
 from latency.timer import Timer
@@ -20,6 +23,12 @@ from search.rig import Scale
 
 PATIENCE_S = 600.0
 """How long to wait for a device that another process measures on."""
+
+THINNING = 4
+"""Consecutive forwards resemble each other: about so many are worth one independent sample."""
+
+TAIL_S = 120.0
+"""Device time that one plan may take in one session when a percentile is to be shown."""
 
 TimerOf = Callable[[str], Timer]
 
@@ -62,12 +71,22 @@ class Stopwatch:
             )
 
     def _rule(self, precise: bool, scale: Scale | None) -> Stopping:
+        job = self._job
         if not precise:
             return QUICK
-        if scale is None or self._job.budget.statistic != "median":
+        if scale is None:
             return PRECISE
-        ratio = self._job.budget.max_ms / scale.reference_ms
-        return replace(PRECISE, budget_ratio=ratio, alpha=self._job.alpha)
+        if job.budget.statistic == "median":
+            return replace(PRECISE, budget_ratio=job.budget.max_ms / scale.reference_ms, alpha=job.alpha)
+        return _tail_rule(job, SHARE[job.budget.statistic], scale.reference_ms)
+
+
+def _tail_rule(job: Job, share: float, reference_ms: float) -> Stopping:
+    """As many forwards, over all sessions of a finalist, as prove a percentile while a few are over the budget."""
+    needed = samples_needed(share, 1 - job.alpha / (job.finalists + 1), exceedances=2)
+    forwards = max(FORWARDS, ceil(BLOCK_MS / reference_ms))
+    blocks = ceil(THINNING * needed / job.sessions / forwards)
+    return Stopping(precision=0.0, least=blocks, most=blocks, seconds=TAIL_S)
 
 
 def simulated(job: Job, work: Callable[[Plan], Work], base_ms: float) -> TimerOf:

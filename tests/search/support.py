@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from latency.device import DeviceFingerprint
-from latency.record import BlockSample, Measurement
+from latency.record import BlockSample, Device, Measurement
 from latency.setting import Setting
 from models.plan import Plan
 from models.sparsevit_geometry import Geometry
@@ -15,7 +14,7 @@ GEOMETRY = Geometry(96, (2, 2, 6, 2))
 SIZE = (672, 672)
 SPACE = GEOMETRY.space(SIZE)
 SETTING = Setting(device="sim:0", input_size=SIZE, batch=4)
-DEVICE = DeviceFingerprint({"kind": "sim", "name": "a device of tests"})
+DEVICE = Device("d" * 64, "a device of tests (simulated)")
 
 
 def job(max_ms: float = 30.0, **changes: Any) -> Job:
@@ -24,12 +23,10 @@ def job(max_ms: float = 30.0, **changes: Any) -> Job:
     return Job(**{"budget": Budget(max_ms), **fields})
 
 
-def measurement(plan: Plan, ms: float, spread: float = 0.002, blocks: int = 8, session: str = "s") -> Measurement:
+def measurement(plan: Plan, ms: float, spread: float = 0.002, blocks: int = 8) -> Measurement:
     """A record whose median is `ms`, with block ratios that scatter evenly by `spread`."""
     ratios = [ms / 30.0 * (1 + spread * (2 * place / (blocks - 1) - 1)) for place in range(blocks)]
-    made = tuple(
-        BlockSample(session, float(place), (30.0 * ratio,) * 4, (), 30.0, ratio) for place, ratio in enumerate(ratios)
-    )
+    made = tuple(BlockSample((30.0 * ratio,) * 4, ratio, float(place)) for place, ratio in enumerate(ratios))
     return Measurement(plan, SETTING, DEVICE, SPACE.dense, made, reference_ms=30.0)
 
 
