@@ -23,7 +23,8 @@ def write_split(scenes: Iterable[Scene], folder: Path, name: str, categories: Se
         name: of the split.
         categories: class names, in label order.
     Returns:
-        what a manifest says of a split: images, objects, bytes, and the sha256 of pixels (before compression) and annotations.
+        what a manifest says of a split: images, objects, bytes of the images, sha256 of the pixels before compression
+        and of the annotations.
     """
     (folder / name).mkdir()
     (folder / "annotations").mkdir(exist_ok=True)
