@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from search.errors import StoreError
-from search.store.schema import VERSION_TABLE
+from search.store.schema import HEAD, VERSION_TABLE
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -29,15 +26,19 @@ def upgrade(connection: Connection, name: str) -> None:
     Raises:
         StoreError: the schema is unknown here, because a newer version of SparSearch wrote it.
     """
+    found = version(connection)
+    if found == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
-    found = version(connection)
-    if found == scripts.get_current_head():
-        return
-    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
         raise StoreError(
             f"{name} has schema {found}, which this version of SparSearch does not know; "
             f"upgrade SparSearch, or set SPARSEARCH_HOME to another folder"

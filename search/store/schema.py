@@ -14,6 +14,9 @@ METADATA = MetaData(
 VERSION_TABLE = "sparsearch_version"
 """Not alembic's default name, which Optuna uses for its own tables."""
 
+HEAD = "0001"
+"""The newest migration."""
+
 searches = Table(
     "searches",
     METADATA,

@@ -86,6 +86,15 @@ class Ran:
         return tuple(event for event in self.events if event.key is not None)
 
 
+def fitted_model(folder: Path) -> dict[str, Any]:
+    """A fitted latency model of the simulated device, as an earlier search has stored it."""
+    with pytest.MonkeyPatch.context() as patch:
+        ran = Ran(patch, folder, job(bundle=False, evaluations=0))
+    (fitted,) = ran.of("latency_model")
+    assert fitted.data["source"] == "fitted" and fitted.data["steers"]
+    return {name: fitted.data[name] for name in ("device_key", "steers", "model")}
+
+
 Run = Callable[..., Ran]
 
 
@@ -102,12 +111,7 @@ def fit_and_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A fitted latency model of the simulated device, as an earlier search has stored it."""
-    with pytest.MonkeyPatch.context() as patch:
-        ran = Ran(patch, tmp_path_factory.mktemp("fit"), job(bundle=False, evaluations=0))
-    (fitted,) = ran.of("latency_model")
-    assert fitted.data["source"] == "fitted" and fitted.data["steers"]
-    return {name: fitted.data[name] for name in ("device_key", "steers", "model")}
+    return fitted_model(tmp_path_factory.mktemp("fit"))
 
 
 @pytest.fixture

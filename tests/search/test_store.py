@@ -204,6 +204,14 @@ def test_migrations_make_the_tables_that_the_code_knows(store: Store, tmp_path: 
     fresh.dispose()
 
 
+def test_the_head_that_the_code_knows_is_the_newest_migration(store: Store) -> None:
+    folder = Path(schema.__file__).parent / "migrations" / "versions"
+    assert schema.HEAD == max(file.name[:4] for file in folder.glob("0*.py"))
+    with store._engine.connect() as connection:
+        found = connection.exec_driver_sql(f"SELECT version_num FROM {schema.VERSION_TABLE}").scalar()
+    assert found == schema.HEAD
+
+
 def test_lives_beside_another_alembic_user(path: Path) -> None:
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as raw:
