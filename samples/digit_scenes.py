@@ -80,7 +80,7 @@ def _find_place(
             top = int(np.clip(ys.mean() - glyph.mask.shape[0] / 2 + shift[0], 0, rows))
             left = int(np.clip(xs.mean() - glyph.mask.shape[1] / 2 + shift[1], 0, columns))
         window = np.s_[top : top + glyph.mask.shape[0], left : left + glyph.mask.shape[1]]
-        lost = [np.count_nonzero(mask[window] & glyph.mask) / max(1, np.count_nonzero(mask)) for mask in masks]
+        lost = [float((mask[window] & glyph.mask).sum()) / max(1, int(mask.sum())) for mask in masks]
         if all(part <= 1 - VISIBLE for part in lost):
             return top, left
     return None

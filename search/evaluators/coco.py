@@ -84,7 +84,7 @@ def match_table(evaluation: Any) -> dict[str, Any]:
         bits = (matched & (ignored == 0)).T @ (1 << np.arange(len(matched)))
         rows = [
             [round(float(confidence), 5), int(mask)]
-            for confidence, mask, skip in zip(entry["dtScores"], bits, ignored.all(0), strict=True)
+            for confidence, mask, skip in zip(entry["dtScores"], bits, np.all(ignored, axis=0).tolist(), strict=True)
             if not skip
         ]
         table.setdefault(str(entry["image_id"]), {})[str(entry["category_id"])] = [objects, rows]
