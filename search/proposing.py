@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from models.plan import Plan
+from models.space import Space
 from search.errors import RunnerError
 from search.front import front, points, ranking
 from search.journal import Journal
@@ -19,6 +20,9 @@ from search.samplers.protocol import Result, Sampler
 from search.steering import Steering
 
 Clock = Callable[[], float]
+
+RUNGS = 6
+"""Plans of the ladder."""
 
 
 class Proposing:
@@ -58,8 +62,9 @@ class Proposing:
     def run(self) -> None:
         """Propose and evaluate until the evaluations are used up, the sampler has no more, or time is."""
         started = self._clock()
-        progress = Progress(self._journal, "evaluate", self._job.evaluations + 1, self._clock, self._finished())
-        extra = [self._rig.space.canonical(self._rig.space.dense)]  # always evaluated, never told
+        extra = ladder(self._rig.space)  # always evaluated, never told
+        total = self._job.evaluations + len(extra)
+        progress = Progress(self._journal, "evaluate", total, self._clock, self._finished())
         for round in range(self._job.evaluations + 1):
             plans = self._ask(round)
             self._evaluate([*extra, *plans], progress)
@@ -145,7 +150,8 @@ class Proposing:
             within = [point for point in known if point.within >= 0.5]
             best = ranking(within)[0].to_dict() if within else None
             shown = [point.to_dict() for point in front(known)]
-            return {"round": round, "points": shown, "best": best, "evaluated": self.asked, "total": self._job.evaluations}
+            counts = {"evaluated": self.asked, "total": self._job.evaluations}
+            return {"round": round, "points": shown, "best": best, **counts}
 
         self._journal.step("front", f"front:{round}", compute)
 
@@ -164,6 +170,16 @@ class Proposing:
 
     def _finished(self) -> int:
         return len(self.evaluations)
+
+
+def ladder(space: Space) -> list[Plan]:
+    """Plans from dense to sparsest with all knobs at the same share of their range.
+
+    They show the whole trade of accuracy against latency around the budget, whatever the sampler concentrates on.
+    """
+    shares = [rung / (RUNGS - 1) for rung in range(RUNGS)]
+    rungs = (space.at(tuple(round(share * (len(knob.values) - 1)) for knob in space.knobs)) for share in shares)
+    return list(dict.fromkeys(map(space.canonical, rungs)))
 
 
 def _key(plan: Plan) -> str:

@@ -11,8 +11,9 @@ from search.budget import Budget
 from search.errors import JobError
 
 State: TypeAlias = Literal[
-    "queued", "preparing", "running", "paused", "cancelling", "succeeded", "stopped", "cancelled", "infeasible", "failed"
-]
+    "queued", "preparing", "running", "paused", "cancelling",
+    "succeeded", "stopped", "cancelled", "infeasible", "failed",
+]  # fmt: skip
 TERMINAL: frozenset[str] = frozenset({"succeeded", "stopped", "cancelled", "infeasible", "failed"})
 EXIT_CODES: Mapping[str, int] = {"succeeded": 0, "stopped": 0, "infeasible": 3, "failed": 4, "cancelled": 5}
 """Exit code of a front door per terminal state; 2 is for requests that were refused before anything was stored."""
@@ -75,7 +76,8 @@ class Job:
         id: search id; given by the coordinator.
         sampler: one of `search.samplers.SAMPLERS`.
         seed: seed of the sampler and of the order of measurements.
-        evaluations: accuracy evaluations the sampler may ask for (dense comes on top); 0 answers from the archive.
+        evaluations: accuracy evaluations the sampler may ask for (a ladder of six plans from dense to sparsest comes on
+            top); 0 answers from the ladder and the archive.
         batch: plans asked at once. Independent of `workers`, so that the answer is too.
         workers: evaluating processes.
         pool: "serial" (inside the runner) or "ray".
@@ -156,15 +158,19 @@ class Event:
 
     Data by kind (plans are JSON objects, times are ms, all of it JSON):
         state          state, message
-        prepared       space (JSON text of `Space`), device (fingerprint), device_key, data {split: digest}
-        measurement    purpose ("ends" | "design" | "verify"), measurements [`Measurement.to_dict()`]
-        latency_model  source ("given" | "stored" | "fitted"), model (`LatencyModel.to_dict()`), gates, device_key, steers
+        prepared       space (JSON text of `Space`), plans, device (fingerprint), device_key, simulated
+        measurement    purpose ("ends" | "design" | "verify"), session, device_key,
+                       measurements [`Measurement.to_dict()`]
+        latency_model  source ("given" | "stored" | "fitted"), model (`LatencyModel.to_dict()`), gates,
+                       device_key, steers
         ask            round, plans
-        evaluation     number, evaluation (`Evaluation.to_dict()`), metric, latency_ms, excess, origin ("new" | "archive")
+        evaluation     number, evaluation (`Evaluation.to_dict()`), metric, latency_ms, excess,
+                       origin ("new" | "archive")
         front          round, points [`Point.to_dict()`], best (a point or null), evaluated, total
-        progress       phase ("measure" | "evaluate" | "verify" | "confirm"), done, total, rate (1/s or null), eta_s (or null)
+        progress       phase ("measure" | "evaluate" | "verify" | "confirm"), done, total,
+                       rate (1/s or null), eta_s (or null)
         verify         rank, plan, accepted, decision, measurement (the last session's record)
-        confirm        plan, metrics, dense (metrics), images
+        confirm        plan, metrics, dense (metrics), images, evaluations
         export         path, zip, plan
         log            level, message
         end            state, message, answer (`Answer.to_dict()` or null)

@@ -13,6 +13,8 @@ from search.budget import Budget
 from search.errors import EvaluationError, JobError, RunnerError
 from search.flow import Request
 from search.pools.serial import SerialPool
+from search.proposing import RUNGS, ladder
+from search.proposing import RUNGS, ladder
 from search.records import Evaluation, Event, Job
 from search.rig import Scale
 from search.rigs.synthetic import SyntheticRig
@@ -68,9 +70,7 @@ class Ran:
         self.events: list[Event] = []
         given = {"done": (), "archive": (), "models": (), **request}
         target = BUILTIN["synthetic-swin-t"]
-        self.end = flow.run(
-            Request(asked, target, folder=folder, bundles=folder, **given), self.events.append
-        )
+        self.end = flow.run(Request(asked, target, folder=folder, bundles=folder, **given), self.events.append)
         self.state = self.end.data["state"]
         self.answer = Answer.from_dict(timeless(json.loads(json.dumps(self.end.data["answer"], allow_nan=False))))
 
@@ -159,13 +159,15 @@ def test_the_answer_is_verified_confirmed_and_the_best_that_passed(run: Run) -> 
     assert ran.answer.simulated and "SIMULATED" in ran.end.data["message"]
 
 
-def test_dense_is_always_evaluated_and_comes_on_top(run: Run) -> None:
+def test_a_ladder_from_dense_to_sparsest_is_always_evaluated_and_comes_on_top(run: Run) -> None:
     ran = run(30.0)
     searched = [plan for split, plan in ran.rig.evaluated if split == "search"]
-    assert len(searched) == len(set(searched)) == 13
-    assert searched[0] == SPACE.dense
+    assert len(searched) == len(set(searched)) == 12 + RUNGS
+    assert searched[:RUNGS] == ladder(SPACE)
+    assert (searched[0], searched[RUNGS - 1]) == (SPACE.dense, SPACE.canonical(SPACE.sparsest))
     assert (ran.answer.evaluated, ran.answer.reused) == (12, 0)
-    assert ran.answer.dense_metrics == {"bbox_mAP": pytest.approx(42.6, abs=0.05), "segm_mAP": pytest.approx(39.2, abs=0.05)}
+    assert ran.answer.dense_metrics is not None
+    assert ran.answer.dense_metrics["bbox_mAP"] == pytest.approx(42.6, abs=0.05)
 
 
 @pytest.mark.parametrize("sampler", ["evolution", "random", "tpe"])
@@ -192,7 +194,7 @@ def test_every_prefix_of_the_events_resumes_to_the_same_answer_without_repeating
         known = {event.key for event in before if event.kind == "evaluation"}
         again = {event.key for event in resumed.events if event.kind == "evaluation"}
         assert not known & again
-        assert len([1 for split, _ in resumed.rig.evaluated if split == "search"]) == 13 - len(known)
+        assert len([1 for split, _ in resumed.rig.evaluated if split == "search"]) == 12 + RUNGS - len(known)
 
 
 def test_a_finished_search_resumes_without_any_work(run: Run) -> None:
@@ -218,7 +220,7 @@ def test_the_archive_answers_the_same_asks_without_an_evaluation(run: Run) -> No
     assert again.asks == first.asks
     assert again.answer.plan == first.answer.plan
     assert [plan for split, plan in again.rig.evaluated if split == "search"] == []
-    assert again.answer.reused == 13
+    assert again.answer.reused == 12 + RUNGS
     assert {event.data["origin"] for event in again.of("evaluation")} == {"archive"}
 
 
@@ -234,7 +236,7 @@ def test_no_evaluations_answer_from_the_archive_alone(run: Run) -> None:
 def test_an_archive_may_be_ignored_as_candidates(run: Run) -> None:
     first = run(30.0)
     again = run(30.0, {"archive": False, "seed": 9, "evaluations": 4}, archive=archive_of(first))
-    own = {SPACE.dense, *(Plan.of(plan) for plans in again.asks for plan in plans)}
+    own = {*ladder(SPACE), *(Plan.of(plan) for plans in again.asks for plan in plans)}
     assert {point.plan for point in again.answer.front} <= own
 
 
@@ -340,5 +342,5 @@ def test_fronts_grow_by_round_and_name_the_best_so_far(run: Run) -> None:
 def test_trials_are_numbered_in_the_order_of_asking(run: Run) -> None:
     ran = run(30.0, backwards=True)
     numbered = sorted((event.data for event in ran.of("evaluation")), key=lambda data: data["number"])
-    asked = [dict(SPACE.dense), *(plan for plans in ran.asks for plan in plans)]
+    asked = [*map(dict, ladder(SPACE)), *(plan for plans in ran.asks for plan in plans)]
     assert [data["evaluation"]["plan"] for data in numbered] == asked
