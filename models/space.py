@@ -74,6 +74,10 @@ class Space:
             for name in group:
                 if name not in slots:
                     raise PlanError(f"ordering names unknown knob {name!r}; the space has {list(slots)}")
+            # or the canonical form of an ordered plan could be out of order
+            kinds = {(len(self.knobs[slots[name]].values), self.knobs[slots[name]].counts) for name in group}
+            if len(kinds) != 1:
+                raise PlanError(f"ordered knobs {group} must have equally many values and equal counts")
         object.__setattr__(self, "_slots", slots)
 
     @property
@@ -160,10 +164,8 @@ class Space:
         free = {knob.name: len(knob.values) for knob in self.knobs}
         total = 1
         for group in self.ordered:
-            sizes = {free.pop(name) for name in group}
-            if len(sizes) != 1:
-                raise PlanError(f"ordered knobs {group} must have equally many values; got {sorted(sizes)}")
-            total *= math.comb(sizes.pop() + len(group) - 1, len(group))
+            sizes = [free.pop(name) for name in group]
+            total *= math.comb(sizes[0] + len(group) - 1, len(group))
         return total * math.prod(free.values())
 
     def __iter__(self) -> Iterator[Plan]:

@@ -122,6 +122,8 @@ def test_contradictory_space_is_refused() -> None:
         Space((Knob("a", (0, 1)),), (("a", "b"),))
     with pytest.raises(PlanError, match="must be unique"):
         Space((Knob("a", (0, 1)), Knob("a", (0, 1))))
+    with pytest.raises(PlanError, match="equal counts"):
+        Space((Knob("a", (0, 1), (2, 1)), Knob("b", (0, 1), (2, 0))), (("a", "b"),))
     with pytest.raises(PlanError, match="2 values need as many counts; got 1"):
         Knob("a", (0, 1), (3,))
     with pytest.raises(PlanError, match="distinct"):
