@@ -1,8 +1,8 @@
 """The coordinator: owns the store, runs each search in a subprocess, and commits every event before it is shown.
 
-    with Store.open(home.database) as store:                     # the one writer of this home
-        outcome = Coordinator(store, home).run(job, on_event)    # -> Outcome(id, state, message, answer), .exit_code
-        outcome = Coordinator(store, home).resume("20261121-0930", on_event)
+with Store.open(home.database) as store:                     # the one writer of this home
+    outcome = Coordinator(store, home).run(job, on_event)    # -> Outcome(id, state, message, answer), .exit_code
+    outcome = Coordinator(store, home).resume("20261121-0930", on_event)
 """
 
 import contextlib

@@ -1,15 +1,15 @@
 """The error family of `search`: one root, so that a front door can turn everything foreseen into one plain line.
 
-    SearchError
-    ├── BudgetError      a latency budget that is no budget
-    ├── JobError         a field of a search request
-    ├── TargetError      a target: unknown, or its config, checkpoint or data is missing or broken
-    ├── SamplerError     a sampler given what it cannot work with
-    ├── EvaluationError  an evaluation that could not be made
-    ├── StoreError       the database: locked, damaged, of another version, unknown search
-    ├── RunnerError      the process that runs a search
-    ├── LaunchError      the ranks of torchpack or torchrun
-    └── ExportError      a bundle that cannot be written or does not check out
+SearchError
+├── BudgetError      a latency budget that is no budget
+├── JobError         a field of a search request
+├── TargetError      a target: unknown, or its config, checkpoint or data is missing or broken
+├── SamplerError     a sampler given what it cannot work with
+├── EvaluationError  an evaluation that could not be made
+├── StoreError       the database: locked, damaged, of another version, unknown search
+├── RunnerError      the process that runs a search
+├── LaunchError      the ranks of torchpack or torchrun
+└── ExportError      a bundle that cannot be written or does not check out
 """
 
 

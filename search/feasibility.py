@@ -72,6 +72,6 @@ def compare_ends(floor: Measurement, dense: Measurement, budget: Budget, alpha: 
 
 
 def describe(measurement: Measurement) -> str:
-    """"12.3 ms (95 % interval 12.2 to 12.5, 140 samples)"."""
+    """ "12.3 ms (95 % interval 12.2 to 12.5, 140 samples)"."""
     low, high = measurement.interval_ms
     return f"{measurement.median_ms:.4g} ms (95 % interval {low:.4g} to {high:.4g}, {measurement.samples} samples)"

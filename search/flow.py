@@ -18,7 +18,7 @@ from search.front import front, points
 from search.journal import Emit, Journal
 from search.modelling import known_model, latency_model
 from search.proposing import Proposing
-from search.records import Evaluation, Event, Job, Point
+from search.records import Evaluation, Event, Job
 from search.rig import Rig, Scale, set_up
 from search.samplers import SAMPLERS, Problem
 from search.steering import Steering
@@ -105,7 +105,8 @@ class _Search:
         verdict = self._verify(proposing, ends)
         answer = self._describe(answer, proposing, verdict, steering)
         if verdict.winner is None:
-            return _end("infeasible", _nothing_passed(job, verdict), replace(answer, nearest=_nearest(job, verdict, ends)))
+            answer = replace(answer, nearest=_nearest(job, verdict, ends))
+            return _end("infeasible", _nothing_passed(job, verdict), answer)
         answer = self._confirm(answer, verdict.winner.plan)
         return _end("succeeded", _found(job, answer), self._export(answer))
 
@@ -209,8 +210,8 @@ def _found(job: Job, answer: Answer) -> str:
     simulated = "SIMULATED: " if answer.simulated else ""
     decision = answer.decision
     return (
-        f"{simulated}{answer.plan} takes {decision['estimate_ms']:.4g} ms, at most {decision['upper_ms']:.4g} ms with a "
-        f"risk of {job.alpha:g}, within {job.budget}; {job.metric} {answer.metrics[job.metric]:.2f}, "
+        f"{simulated}{answer.plan} takes {decision['estimate_ms']:.4g} ms, at most {decision['upper_ms']:.4g} ms "
+        f"with a risk of {job.alpha:g}, within {job.budget}; {job.metric} {answer.metrics[job.metric]:.2f}, "
         f"{answer.confirmed[job.metric]:.2f} on images that the search did not use"
     )
 

@@ -13,7 +13,11 @@ from search.steering import Steering
 
 
 def points(
-    evaluations: Iterable[Evaluation], metric: str, steering: Steering, measured: Mapping[Plan, Measurement], budget: Budget
+    evaluations: Iterable[Evaluation],
+    metric: str,
+    steering: Steering,
+    measured: Mapping[Plan, Measurement],
+    budget: Budget,
 ) -> list[Point]:
     """One point per evaluated plan; a latency that was measured for the plan itself beats a predicted one."""
     found = {evaluation.plan: evaluation.metrics[metric] for evaluation in evaluations}

@@ -16,9 +16,7 @@ class Progress:
         done: units finished by an earlier run.
     """
 
-    def __init__(
-        self, journal: Journal, phase: str, total: int, clock: Callable[[], float], done: int = 0
-    ) -> None:
+    def __init__(self, journal: Journal, phase: str, total: int, clock: Callable[[], float], done: int = 0) -> None:
         self._journal = journal
         self._phase = phase
         self._total = total

@@ -62,6 +62,11 @@ class Steering:
         middles, highs = self._model.predict_ms(plans), self._model.upper_ms(plans, 0.025)
         within = self._model.probability_within(plans, self._budget.max_ms / self._tail)
         return [
-            Forecast(*(float(self._tail * value) for value in (ms, max(0.0, 2 * ms - high), high)), float(chance))
+            Forecast(
+                float(self._tail * ms),
+                float(self._tail * max(0.0, 2 * ms - high)),
+                float(self._tail * high),
+                float(chance),
+            )
             for ms, high, chance in zip(middles, highs, within, strict=True)
         ]

@@ -1,10 +1,10 @@
 """Targets: what a search is about, under a name. Two are built in; the user's own live in a TOML file.
 
-    [targets.my-detector]
-    config = "/models/sparsevit_mask_rcnn.py"
-    checkpoint = "/models/epoch_12.pth"
-    input_size = [672, 672]
-    batch = 4
+[targets.my-detector]
+config = "/models/sparsevit_mask_rcnn.py"
+checkpoint = "/models/epoch_12.pth"
+input_size = [672, 672]
+batch = 4
 """
 
 import hashlib
@@ -155,7 +155,7 @@ BUILTIN: Mapping[str, Target] = {
             checkpoint=_ROOT / "samples" / "weights" / "digits_sparsevit.safetensors",
             input_size=(224, 224),
             batch=1,
-            description="handwritten digits on photos: a small SparseViT Mask R-CNN, trained here; data is written on demand",
+            description="handwritten digits on photos and a small SparseViT Mask R-CNN; data is written on demand",
         ),
         Target(
             name="synthetic-swin-t",

@@ -1,4 +1,4 @@
-"""The rig of detection targets: an mmdet detector with one of our backbones, timed for real or on a simulated device."""
+"""The rig of detection targets: an mmdet detector with one of our backbones, timed for real or simulated."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -6,8 +6,8 @@ from typing import Any
 
 from latency.record import Measurement
 from models.plan import Plan
-from models.sparsevit_geometry import Geometry
 from models.space import Space
+from models.sparsevit_geometry import Geometry
 from models.work import Work
 from search.evaluators.synthetic import SyntheticEvaluator
 from search.pools import Pool, open_pool

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from latency.record import Measurement
-from search.records import Event, Evaluation
+from search.records import Evaluation, Event
 from search.store import schema
 from search.store.rows import pack, plan_key
 

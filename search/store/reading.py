@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 from latency.record import Measurement
 from search.answer import Answer
 from search.errors import StoreError
-from search.records import Event, Evaluation, Job
+from search.records import Evaluation, Event, Job
 from search.store import schema
 from search.store.rows import SearchRow
 
@@ -38,7 +38,8 @@ class Reading(ABC):
             raise StoreError(f"there is no search {search_id!r}; list them with: sparsearch list")
         exact = [row for row in found if row.id == search_id or search_id == "last"]
         if not exact and len(found) > 1:
-            raise StoreError(f"{search_id!r} fits several searches ({', '.join(row.id for row in found)}); give more of it")
+            names = ", ".join(row.id for row in found)
+            raise StoreError(f"{search_id!r} fits several searches ({names}); give more of it")
         return exact[0] if exact else found[0]
 
     def searches(self, *, target: str | None = None, state: str | None = None, limit: int = 100) -> list[SearchRow]:
@@ -95,7 +96,9 @@ class Reading(ABC):
                 for row in connection.execute(query.order_by(models.c.id.desc()).limit(limit))
             ]
 
-    def measurements(self, search_id: str | None = None, device_key: str | None = None) -> list[tuple[str, Measurement]]:
+    def measurements(
+        self, search_id: str | None = None, device_key: str | None = None
+    ) -> list[tuple[str, Measurement]]:
         """(purpose, record) of latencies, oldest first."""
         table = schema.measurements
         query = select(table.c.purpose, table.c.record).order_by(table.c.id)

@@ -46,7 +46,9 @@ class Store(reading.Reading):
             refuse_network(path.resolve())
             lock = WriterLock(path)
         except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror}; set SPARSEARCH_HOME to a writable folder") from None
+            raise StoreError(
+                f"cannot write {path}: {error.strerror}; set SPARSEARCH_HOME to a writable folder"
+            ) from None
         store = cls(writer(path), path, lock, now)
         try:
             with store._transaction() as connection:

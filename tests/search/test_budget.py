@@ -8,7 +8,7 @@ from search.errors import BudgetError
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -0.0, -1, "42", "42ms", None, True, [], {}])
 def test_refuses_what_is_no_positive_finite_number(value: object) -> None:
-    with pytest.raises(BudgetError, match="max_ms=.*must be a"):
+    with pytest.raises(BudgetError, match=r"max_ms=.*must be a"):
         Budget(value)  # type: ignore[arg-type]
 
 

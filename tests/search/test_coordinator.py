@@ -62,7 +62,7 @@ def test_every_event_is_committed_before_it_is_shown(stage: Stage) -> None:
 
 def test_restarts_a_runner_that_died_and_sends_it_what_was_done(stage: Stage) -> None:
     done = evaluation_event(0, SPACE.dense, 42.0).to_dict()
-    acts = [{"lines": [done], "status": -signal.SIGKILL}, {"lines": [done, END]}]
+    acts: list[dict[str, Any]] = [{"lines": [done], "status": -signal.SIGKILL}, {"lines": [done, END]}]
     outcome = stage.coordinator(*acts).run(job(), stage.events.append)
     assert outcome.state == "infeasible"
     first, second = stage.requests

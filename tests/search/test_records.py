@@ -56,7 +56,8 @@ def test_an_answer_survives_json(found: bool) -> None:
     [
         {"evaluations": -1}, {"evaluations": 1.5}, {"evaluations": 10**20}, {"batch": 0}, {"workers": 0},
         {"seed": -1}, {"seed": 2**64}, {"seed": True}, {"images": 0}, {"finalists": 0}, {"sessions": 0},
-        {"alpha": 0.0}, {"alpha": 0.5}, {"seconds": 0.0}, {"seconds": float("nan")}, {"pool": "threads"}, {"workers": 2},
+        {"alpha": 0.0}, {"alpha": 0.5}, {"seconds": 0.0}, {"seconds": float("nan")},
+        {"pool": "threads"}, {"workers": 2},
     ],
 )  # fmt: skip
 def test_refuses_a_field_out_of_range_by_name(change: dict[str, Any]) -> None:
@@ -66,4 +67,5 @@ def test_refuses_a_field_out_of_range_by_name(change: dict[str, Any]) -> None:
 
 def test_every_terminal_state_has_an_exit_code() -> None:
     assert set(EXIT_CODES) == TERMINAL
-    assert [Outcome("i", state, "").exit_code for state in ("succeeded", "infeasible", "failed", "cancelled")] == [0, 3, 4, 5]
+    states = ("succeeded", "infeasible", "failed", "cancelled")
+    assert [Outcome("i", state, "").exit_code for state in states] == [0, 3, 4, 5]

@@ -14,6 +14,7 @@ import pytest
 
 from models.plan import Plan
 from search.home import Home
+from search.proposing import RUNGS
 from search.records import Event
 from search.store import Store
 from tests.search.coordinating import EVALUATIONS
@@ -120,7 +121,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_answer_and_repeats_n
     whole = Front(tmp_path / "whole", model_file, 0.0)
     assert whole.finish() == 0
     assert Counter(whole.searched()).most_common(1)[0][1] == 1
-    assert len(whole.searched()) == EVALUATIONS + 1
+    assert len(whole.searched()) == EVALUATIONS + RUNGS
 
     rng = random.Random(20261121)
     kills, homes = 0, 0

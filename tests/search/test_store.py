@@ -10,8 +10,14 @@ from search.errors import StoreError
 from search.records import Event
 from search.store import Store, schema
 from tests.search.support import (
-    DEVICE, SPACE, evaluation, evaluation_event, job, measurement, measurement_event,
-)  # fmt: skip
+    DEVICE,
+    SPACE,
+    evaluation,
+    evaluation_event,
+    job,
+    measurement,
+    measurement_event,
+)
 
 DIGEST = "t" * 64
 
@@ -206,7 +212,7 @@ def test_migrations_make_the_tables_that_the_code_knows(store: Store, tmp_path: 
 
 def test_the_head_that_the_code_knows_is_the_newest_migration(store: Store) -> None:
     folder = Path(schema.__file__).parent / "migrations" / "versions"
-    assert schema.HEAD == max(file.name[:4] for file in folder.glob("0*.py"))
+    assert max(file.name[:4] for file in folder.glob("0*.py")) == schema.HEAD
     with store._engine.connect() as connection:
         found = connection.exec_driver_sql(f"SELECT version_num FROM {schema.VERSION_TABLE}").scalar()
     assert found == schema.HEAD
@@ -242,5 +248,5 @@ def test_refuses_a_damaged_file_and_leaves_it_alone(path: Path) -> None:
 
 def test_names_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot write .*SPARSEARCH_HOME"):
+    with pytest.raises(StoreError, match=r"cannot write .*SPARSEARCH_HOME"):
         Store.open(tmp_path / "file" / "sparsearch.db")

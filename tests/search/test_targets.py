@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,20 +22,20 @@ def safetensors(path: Path, data: bytes = b"\0" * 8) -> Path:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
+def files(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "base.py").write_text("lr = 1\n")
     (tmp_path / "config.py").write_text("_base_ = ['./base.py']\nmodel = dict(type='X')\n")
     return {"config": tmp_path / "config.py", "checkpoint": safetensors(tmp_path / "w.safetensors")}
 
 
-def test_an_added_target_is_found_again(home: Home, files: dict[str, Path]) -> None:
+def test_an_added_target_is_found_again(home: Home, files: dict[str, Any]) -> None:
     target = Target(name="mine", **files, input_size=(448, 448), batch=4, description='with "quotes" and é')
     add(target, home)
     assert find("mine", home) == target
     assert list(targets(home)) == [*BUILTIN, "mine"]
 
 
-def test_adding_keeps_the_other_targets(home: Home, files: dict[str, Path]) -> None:
+def test_adding_keeps_the_other_targets(home: Home, files: dict[str, Any]) -> None:
     add(Target(name="one", **files), home)
     add(Target(name="two", **files), home)
     assert {"one", "two"} <= set(targets(home))
@@ -71,7 +72,7 @@ def test_refuses_malformed_fields(change: dict[str, object], message: str) -> No
 
 
 @pytest.mark.parametrize("which", ["config", "checkpoint"])
-def test_names_a_missing_or_empty_file(files: dict[str, Path], which: str) -> None:
+def test_names_a_missing_or_empty_file(files: dict[str, Any], which: str) -> None:
     target = Target(name="x", **files)
     files[which].write_bytes(b"")
     with pytest.raises(TargetError, match=f"{which} .* is empty"):
@@ -81,24 +82,28 @@ def test_names_a_missing_or_empty_file(files: dict[str, Path], which: str) -> No
         target.check()
 
 
-def test_refuses_a_config_that_does_not_parse(files: dict[str, Path]) -> None:
+def test_refuses_a_config_that_does_not_parse(files: dict[str, Any]) -> None:
     files["config"].write_text("model = dict(\n")
     with pytest.raises(TargetError, match=r"config .*config\.py is no Python file"):
         Target(name="x", **files).check()
 
 
 @pytest.mark.parametrize("damage", ["cut", "longer", "pickle", "header"])
-def test_refuses_a_checkpoint_that_is_not_whole(files: dict[str, Path], damage: str) -> None:
+def test_refuses_a_checkpoint_that_is_not_whole(files: dict[str, Any], damage: str) -> None:
     path = files["checkpoint"]
     whole = path.read_bytes()
-    path.write_bytes(
-        {"cut": whole[:-3], "longer": whole + b"\0", "pickle": b"\x80\x04K\x01." * 9, "header": b"\xff" * 8 + whole}[damage]
-    )
+    damaged = {
+        "cut": whole[:-3],
+        "longer": whole + b"\0",
+        "pickle": b"\x80\x04K\x01." * 9,
+        "header": b"\xff" * 8 + whole,
+    }
+    path.write_bytes(damaged[damage])
     with pytest.raises(TargetError, match=r"checkpoint .*w\.safetensors .*copy it again"):
         Target(name="x", **files).check()
 
 
-def test_the_digest_covers_weights_config_and_its_bases(files: dict[str, Path], tmp_path: Path) -> None:
+def test_the_digest_covers_weights_config_and_its_bases(files: dict[str, Any], tmp_path: Path) -> None:
     target = Target(name="x", **files)
     before = target.digest()
     assert before == Target(name="other-name", **files).digest()
