@@ -1,4 +1,6 @@
-"""Accuracy of the shipped digits models on their report split: `python -m benchmarks.accuracy --out samples/logs/metrics.json`.
+"""Accuracy of the shipped digits models on their report split.
+
+    python -m benchmarks.accuracy --out samples/logs/metrics.json
 
 Dense and uniform plans, box and mask mAP in 0..100, of the files that are shipped (half precision on disk, run in
 single precision).

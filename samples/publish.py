@@ -1,6 +1,6 @@
 """Turn a training checkpoint into a small file to ship: weights alone, half precision, safetensors.
 
-    python -m samples.publish work_dirs/mask_rcnn_sparsevit-nano_adapt_digits/latest.pth samples/weights/digits_sparsevit.safetensors
+    python -m samples.publish work_dirs/adapt/latest.pth samples/weights/digits_sparsevit.safetensors
 
 Loading casts back to single precision, so the rounding is the only difference; the metrics that are published with the
 weights are those of the shipped file.

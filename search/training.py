@@ -5,7 +5,9 @@ mmdet is imported late. On CPU, several ranks train over gloo, which mmdet alone
 
 import contextlib
 import os
+import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +50,20 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> A
         config = Config.fromfile(str(path))
         config.merge_from_dict(dict(options or {}))
     except Exception as error:  # a config is code: it can raise anything
+        _forget_frames(error)
         raise TargetError(f"config {path} cannot be read: {type(error).__name__}: {error}; correct the file") from error
     if "model" not in config or "data" not in config:
         raise TargetError(f"config {path} has no `model` or no `data`; give an mmdet detection config")
     return config
+
+
+def _forget_frames(error: Exception) -> None:
+    """Free what a failed read left in its frames: a temporary file without its folder, which would complain loudly."""
+    loud, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        traceback.clear_frames(error.__traceback__)
+    finally:
+        sys.unraisablehook = loud
 
 
 def train(
