@@ -39,6 +39,7 @@ def publish(source: Path, destination: Path) -> int:
     destination.parent.mkdir(parents=True, exist_ok=True)
     scratch = destination.with_name(f".{destination.name}.{os.getpid()}")
     save_file(state, scratch, metadata={"format": "pt"})
+    scratch.chmod(0o644)
     os.replace(scratch, destination)
     return destination.stat().st_size
 

@@ -1,7 +1,7 @@
 # step 2 of 2, sparsity-aware adaptation: every iteration under a random plan, from the dense detector
 _base_ = "./mask_rcnn_sparsevit-nano_dense_digits.py"
-optimizer = dict(lr=4e-4)
-runner = dict(max_epochs=6)
+optimizer = dict(lr=5e-4)
+runner = dict(max_epochs=8)
 custom_hooks = [
     dict(type="NumClassCheckHook"),
     dict(type="SparsityAdaptationHook", depths=(2, 2, 6, 2), seed=0),

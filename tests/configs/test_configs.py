@@ -17,7 +17,7 @@ FILES = sorted(path for path in CONFIGS.rglob("*.py") if "_base_" not in path.pa
 
 
 def test_all_configs_are_found() -> None:
-    assert len(FILES) == 9
+    assert len(FILES) == 10
     assert {path.parent.name for path in FILES} == {"digits", "sparsevit", "search"}
 
 
