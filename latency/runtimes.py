@@ -6,6 +6,7 @@ A runtime that cannot run a plan as asked runs it eagerly and says so in the fla
 import copy
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import CodeType, FunctionType
 from typing import Any, Protocol, TypeAlias
@@ -174,12 +175,13 @@ class _Graph:
         if plan in self._ready:
             self._ready.move_to_end(plan)
             return
+        stream = torch.cuda.current_stream()
         try:
             with torch.inference_mode():
                 self._ready[plan] = self._capture(plan)
         # a model may do anything that cannot be captured (wait for the device, move data): run it eagerly instead
         except Exception as error:
-            torch.cuda.synchronize()
+            self._recover(stream)
             self._ready[plan] = None
             self._flags[plan] = (f"{GRAPH_FALLBACK}: {_reason(error)}",)
         if len(self._ready) > READY:
@@ -197,6 +199,17 @@ class _Graph:
 
     def flags(self, plan: Plan) -> tuple[str, ...]:
         return self._flags.get(plan, ())
+
+    def _recover(self, stream: Any) -> None:
+        """Undo what a failed capture leaves behind."""
+        # torch leaves its capturing stream current when ending the capture fails
+        torch.cuda.set_stream(stream)
+        # the device reports the failure once more
+        with suppress(RuntimeError):
+            torch.cuda.synchronize()
+        if not any(self._ready.values()):
+            # a pool that no graph holds cannot be captured into again
+            self._pool = torch.cuda.graph_pool_handle()
 
     def _capture(self, plan: Plan) -> tuple[Any, Tensor | None]:
         call, first = self._feed.call, self._feed.inputs[0]

@@ -12,7 +12,7 @@ from latency.errors import DeviceError, MeasurementError
 from latency.fingerprint import fingerprint
 from latency.flags import COMPILE_FALLBACK
 from latency.measure import measure_plans
-from latency.runtimes import INPUTS, make_timer
+from latency.runtimes import INPUTS, _require_equal, make_timer
 from latency.setting import Setting
 from latency.stopping import Stopping
 from models.plan import Plan
@@ -159,3 +159,18 @@ def test_devices_that_cannot_run_a_model_are_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="torch sees no GPU"):
             make_timer(small(), Setting(device="cuda:0"))
+
+
+@pytest.mark.parametrize(
+    ("replayed", "equal"),
+    [([1.0, 2.0], True), ([1.0, 2.0005], True), ([1.0, 2.1], False), ([1.0, float("nan")], False)],
+)
+def test_a_replay_must_give_what_eager_gives(replayed: list[float], equal: bool) -> None:
+    expected = [torch.tensor([1.0, 2.0])]
+    if equal:
+        _require_equal([torch.tensor(replayed)], expected)
+    else:
+        with pytest.raises(RuntimeError, match="the replay differs from eager by"):
+            _require_equal([torch.tensor(replayed)], expected)
+    with pytest.raises(RuntimeError, match="the replay gave 0 tensors"):
+        _require_equal([], expected)
