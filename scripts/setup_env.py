@@ -47,7 +47,7 @@ def main() -> int:
 
 def hint_at_leftovers(current: Path) -> None:
     """Name the environments of other lock files or Pythons; another clone may still use them, so they stay."""
-    others = sorted(folder for folder in current.parent.iterdir() if folder.is_dir() and folder != current)
+    others = sorted(stamp.parent for stamp in current.parent.glob(f"*/{shared.COMPLETE}") if stamp.parent != current)
     if others:
         names = ", ".join(folder.name for folder in others)
         say(f"other environments in {current.parent}: {names}. Remove those no clone needs (6 GB each).")
