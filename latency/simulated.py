@@ -130,18 +130,24 @@ class SimulatedDevice:
         return Block(tuple(event_ms), host_ms, start, self._clock - start, tuple(flags))
 
     def _latency(self, work: Work) -> float:
-        dense = {index: b.macs * b.total / b.kept for index, b in enumerate(work.blocks) if b.kept}
-        total, cost = work.fixed_macs + sum(dense.values()), work.fixed_macs
-        for index, full in dense.items():
-            block = work.blocks[index]
+        dense = self._dense_macs(work)
+        total, cost = work.fixed_macs + sum(dense), work.fixed_macs
+        for block, full in zip(work.blocks, dense, strict=True):
             kept = block.kept / block.total
             # kernels work in tiles: a part of the cost moves in steps
-            cost += full * (0.9 * kept + 0.1 * ceil(16 * kept) / 16 + self._gather * block.sparse)
+            cost += full * (0.9 * kept + 0.1 * ceil(16 * kept) / 16 + self._gather * (block.sparse and kept > 0))
         pair = 1.0
         for stage in (min(b.stage for b in work.blocks), max(b.stage for b in work.blocks)):
             blocks = [b for b in work.blocks if b.stage == stage]
             pair *= 1 - sum(b.kept for b in blocks) / sum(b.total for b in blocks)
         return max(self._floor_ms, self._base_ms * (cost / total + self._pairwise * pair))
+
+    def _dense_macs(self, work: Work) -> list[float]:
+        """What each block would cost if it kept everything."""
+        if all(block.kept for block in work.blocks):
+            return [block.macs * block.total / block.kept for block in work.blocks]
+        # a block that keeps nothing does not say; the dense plan does
+        return [block.macs for block in self._work(Plan()).blocks]
 
     def _start_session(self) -> None:
         self._sessions += 1

@@ -11,6 +11,7 @@ import pytest
 from latency.flags import CONTENDED, LAUNCH_BOUND, THROTTLED
 from latency.simulated import QUIET, Nuisance, SimulatedDevice
 from models.plan import Plan
+from models.sparsevit_geometry import Geometry
 from tests.latency.support import DENSE, REFERENCE, paper_work, random_plan
 
 SILENT = replace(QUIET, noise=0.0, warmup=0.0)
@@ -126,3 +127,13 @@ def test_a_plan_of_its_own_shifts_between_sessions_only() -> None:
     first = [device.time_block(plan, 1).event_ms[0] for _ in range(3)]
     device.new_session()
     assert len(set(first)) == 1 and device.time_block(plan, 1).event_ms[0] != first[0]
+
+
+def test_a_skipped_stage_saves_what_it_would_cost() -> None:
+    geometry = Geometry(24, (2, 2, 6, 2))
+    size = (224, 224)  # one window in the last stage: any pruning there skips it
+    device = SimulatedDevice(0, lambda plan: geometry.work(plan, size), base_ms=20.0)
+    skipped = Plan.of({"stage3": 0.5})
+    share = geometry.work(skipped, size).macs / geometry.work(Plan(), size).macs
+    assert share < 0.9
+    assert isclose(device.true_ms(skipped), 20.0 * share)
