@@ -1,7 +1,7 @@
 """Step 8: the finalists are fine-tuned side by side, because the order before fine-tuning need not be the order after.
 
-Ray Tune runs the trainings and stops hopeless ones early (ASHA). What counts is on disk: every run keeps its checkpoints
-and one line per epoch in a folder of its own, so a killed fine-tuning goes on from the last epoch of every run.
+Ray Tune runs the trainings and stops hopeless ones early (ASHA). What counts is on disk: every run keeps its
+checkpoints and one line per epoch in a folder of its own, so a killed fine-tuning goes on from each run's last epoch.
 """
 
 import json

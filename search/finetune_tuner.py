@@ -72,7 +72,6 @@ def train_one(settings: dict[str, Any]) -> None:
     """
     from ray import tune
 
-    import samples.mmdet_dataset  # noqa: F401
     from search.training import read_config, train
 
     run = settings["run"]

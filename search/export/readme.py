@@ -48,7 +48,7 @@ def readme(subject: Subject, name: str, weights: str | None) -> str:
     """
     parts = [f"# {name}\n"]
     if subject.simulated:
-        parts.append("**Simulated: no real model or device stands behind these numbers.**\n")
+        parts.append("**Simulated: these numbers are no statement about real hardware or a real model.**\n")
     parts.append(verdict(subject) + "\n")
     parts.append(_table(subject))
     if weights is not None:

@@ -1,6 +1,7 @@
 """The last words of a search: what was asked, what was found, how sure it is, what to do next."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from search.answer import Answer, Outcome
 from search.records import Job
@@ -29,7 +30,7 @@ def conclusion(outcome: Outcome, job: Job) -> str:
     if answer.bundle is not None:
         lines.append(f"  bundle     {answer.bundle}")
         lines.append(f"  next       sparsearch verify {answer.bundle}")
-        if not answer.simulated:
+        if (Path(answer.bundle) / "finetune.py").is_file():
             lines.append(f"             sparsearch train {answer.bundle}/finetune.py")
     return "\n".join(lines)
 

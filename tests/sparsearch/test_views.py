@@ -1,6 +1,8 @@
 """What a viewer sees, from scripted events."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -89,9 +91,11 @@ def test_the_live_table_shows_front_best_rate_and_eta_and_takes_words_literally(
         assert part in text
 
 
-def test_a_conclusion_tells_how_to_go_on() -> None:
-    words = conclusion(Outcome("s-1", "succeeded", "", answer()), job())
-    assert "sparsearch verify /bundles/b" in words and "sparsearch train /bundles/b/finetune.py" in words
+def test_a_conclusion_tells_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "finetune.py").write_text("")
+    words = conclusion(Outcome("s-1", "succeeded", "", replace(answer(), bundle=str(tmp_path))), job())
+    assert f"sparsearch verify {tmp_path}" in words and f"sparsearch train {tmp_path}/finetune.py" in words
+    assert "sparsearch train" not in conclusion(Outcome("s-1", "succeeded", "", answer()), job())
     assert "sparsearch front s-1" in words and "40.50" in words
     failed = conclusion(Outcome("s-2", "failed", "the disk is full", None), job())
     assert failed == "search s-2: failed\n  the disk is full"

@@ -15,7 +15,7 @@ def report(subject: Subject) -> str:
     """The whole report as one HTML text: inline style and pictures, no script, no address."""
     title = f"{subject.target} within {subject.budget.max_ms:g} ms"
     notice = (
-        "<p class='notice'>Simulated: no real model or device stands behind these numbers.</p>"
+        "<p class='notice'>Simulated: these numbers are no statement about real hardware or a real model.</p>"
         if subject.simulated
         else ""
     )
