@@ -1,5 +1,7 @@
 """Where fine-tuning meets Ray Tune and mmcv: one trial per finalist, one report per epoch."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,12 @@ _AFTER_EVALUATION = 80
 
 
 def tune_all(chosen: Sequence[Finalist], folder: Path, metric: str, options: Options) -> dict[str, str]:
-    """Run or resume one training per finalist; returns the reasons of those that failed, by name."""
+    """Run or resume one training per finalist; returns the reasons of those that failed, by name.
+
+    Args:
+        chosen, folder, metric, options: see `search.finetune.run`.
+    """
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own reports give way to ours
     gpus = _gpus()
     workers = options.workers or max(gpus, 1)
     cluster = Cluster(cpus=workers, gpus=gpus)
@@ -22,7 +29,7 @@ def tune_all(chosen: Sequence[Finalist], folder: Path, metric: str, options: Opt
     from ray.tune.schedulers import ASHAScheduler
 
     longest = max(epochs_of(one.bundle, options) for one in chosen)
-    trainable = tune.with_resources(train_one, {"cpu": 1, "gpu": 1 if gpus else 0})
+    work = tune.with_resources(train_one, {"cpu": 1, "gpu": 1 if gpus else 0})
     trials = [
         {
             "name": one.name,
@@ -37,13 +44,13 @@ def tune_all(chosen: Sequence[Finalist], folder: Path, metric: str, options: Opt
     state = folder / _STATE
     try:
         if tune.Tuner.can_restore(str(state)):
-            tuner = tune.Tuner.restore(str(state), trainable, resume_unfinished=True, restart_errored=True)
+            tuner = tune.Tuner.restore(str(state), work, resume_unfinished=True, restart_errored=True)
         else:
             scheduler = ASHAScheduler(
                 time_attr="epoch", max_t=longest, grace_period=min(options.grace, longest), reduction_factor=2
             )
             tuner = tune.Tuner(
-                trainable,
+                work,
                 param_space={"run": tune.grid_search(trials)},
                 tune_config=tune.TuneConfig(
                     metric=metric, mode="max", scheduler=scheduler, max_concurrent_trials=workers
@@ -53,6 +60,7 @@ def tune_all(chosen: Sequence[Finalist], folder: Path, metric: str, options: Opt
                     storage_path=str(folder),
                     verbose=0,
                     failure_config=tune.FailureConfig(max_failures=1),
+                    callbacks=[_teller(metric)],
                 ),
             )
         results = tuner.fit()
@@ -63,6 +71,19 @@ def tune_all(chosen: Sequence[Finalist], folder: Path, metric: str, options: Opt
         }
     finally:
         cluster.stop()
+
+
+def _teller(metric: str) -> Any:
+    from ray import tune
+
+    class Teller(tune.Callback):
+        """One line per finished epoch."""
+
+        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **info: Any) -> None:
+            name = trial.config["run"]["name"]
+            print(f"{name}: epoch {result['epoch']}, {metric} {result[metric]:.2f}", file=sys.stderr, flush=True)
+
+    return Teller()
 
 
 def train_one(settings: dict[str, Any]) -> None:
