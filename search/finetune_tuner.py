@@ -138,7 +138,7 @@ def _register(tell: Any) -> None:
 
         def _report(self, runner: Any, epoch: int) -> None:
             found = runner.log_buffer.output
-            metrics = {name: 100 * float(value) for name, value in found.items() if name.endswith("_mAP")}
+            metrics = {name: round(100 * float(value), 4) for name, value in found.items() if name.endswith("_mAP")}
             if metrics:
                 tell(epoch, metrics)
 

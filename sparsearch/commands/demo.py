@@ -26,7 +26,7 @@ def demo(
         int | None, typer.Option(min=1, help="Evaluating processes. Default: one per core, at most 2.")
     ] = None,
     target: Annotated[str, typer.Option(help="What to search.")] = TARGET,
-    device: options.Device = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda:0 or sim:0. Default: cpu.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: options.AsJson = False,
 ) -> int:
@@ -41,9 +41,10 @@ def demo(
         from samples.digits import ensure_digits
 
         _say(f"data: {ensure_digits()}", as_json)
-    # one thread per worker, so that evaluating and the demo's own latency are of one kind
-    threads = 1 if device is None and about.kind != "synthetic" else None
-    setting = options.setting_of(about, device, None, None, None, "float32", "eager", threads)
+    # the CPU by default: a GPU takes as long to be told about the small model as to run it, sparse or not
+    place = device or about.device or "cpu"
+    threads = 1 if place == "cpu" else None
+    setting = options.setting_of(about, place, None, None, None, "float32", "eager", threads)
     budget = pick_budget(about.name, setting, home, as_json)
     count = workers or min(len(os.sched_getaffinity(0)), 2)
     job = Job(

@@ -51,7 +51,10 @@ def finetune(
     if as_json:
         print(json.dumps([one.to_dict() for one in result]))
         return
-    show([one.to_dict() for one in result], ("plan", "latency_ms", "before", "after", "epochs", "state", "checkpoint"))
+    show(
+        [one.to_dict() | {"plan": str(one.plan)} for one in result],
+        ("plan", "latency_ms", "before", "after", "epochs", "state", "checkpoint"),
+    )
     best = result[0]
     change = f"{best.before or 0:.2f} -> {best.after or 0:.2f}"
     print(f"best after fine-tuning: {best.plan}, {row.job.metric} {change}: {best.checkpoint}")

@@ -1,6 +1,7 @@
 """Searches from the command line, on the simulated device."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -84,6 +85,14 @@ def test_another_plan_of_the_front_can_be_exported_and_says_that_it_was_not_veri
     assert "NOT shown to be inside the budget" in (folder / "README.md").read_text()
     assert json.loads((folder / "plan.json").read_text()) == plan
     assert str(folder) in run("show", "last").out
+
+
+def test_the_demo_picks_a_budget_between_floor_and_dense_and_finds_a_plan(run: Run) -> None:
+    said = run("demo", "--target", "synthetic-swin-t", "--evaluations", "8", "--workers", "1")
+    assert said.code == OK, said.err
+    floor, dense, budget = map(float, re.findall(r"([\d.]+) ms", said.out.splitlines()[0]))
+    assert floor < budget < dense and abs((budget - floor) / (dense - floor) - 0.7) < 0.02
+    assert "upper bound" in said.out and "bundle" in said.out
 
 
 def test_a_plan_that_was_never_evaluated_cannot_be_exported(run: Run) -> None:
