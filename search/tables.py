@@ -99,15 +99,16 @@ def write(frame: "pd.DataFrame", path: Path) -> Path:
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
-            frame.to_csv(scratch, index=False)
-        else:
-            frame.to_parquet(scratch, index=False)
-        os.replace(scratch, path)
+        try:
+            if path.suffix == ".csv":
+                frame.to_csv(scratch, index=False)
+            else:
+                frame.to_parquet(scratch, index=False)
+            os.replace(scratch, path)
+        finally:
+            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise SearchError(f"cannot write {path}: {error.strerror}; choose another folder") from None
-    finally:
-        scratch.unlink(missing_ok=True)
     return path
 
 

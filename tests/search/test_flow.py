@@ -14,7 +14,6 @@ from search.errors import EvaluationError, JobError, RunnerError
 from search.flow import Request
 from search.pools.serial import SerialPool
 from search.proposing import RUNGS, ladder
-from search.proposing import RUNGS, ladder
 from search.records import Evaluation, Event, Job
 from search.rig import Scale
 from search.rigs.synthetic import SyntheticRig
