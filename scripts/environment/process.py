@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,8 +62,19 @@ def run_logged(
                 last.append(line.rstrip())
                 on_line(line.rstrip())
     if process.returncode:
-        tail = "\n  ".join(last)
-        raise SetupError(f"`{' '.join(arguments)}` failed (exit {process.returncode}):\n  {tail}\nThe whole log: {log}")
+        tail = "\n  ".join(line[:200] for line in last)
+        raise SetupError(
+            f"`{' '.join(arguments)}` failed ({ending(process.returncode)}):\n  {tail}\nThe whole log: {log}"
+        )
+
+
+def ending(status: int) -> str:
+    """`exit 1`, or the signal that ended a program: `killed by SIGKILL`, which is often the system out of memory."""
+    if status >= 0:
+        return f"exit {status}"
+    number = signal.Signals(-status)
+    hint = "; was the memory exhausted? Try MAX_JOBS=1" if number == signal.SIGKILL else ""
+    return f"killed by {number.name}{hint}"
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from scripts.environment.clone import copy_commands
 from scripts.environment.console import Progress
 from scripts.environment.errors import SetupError
 from scripts.environment.mmcv_wheel import compiled_files
-from scripts.environment.process import clean_environment, exclusive, run_logged
+from scripts.environment.process import clean_environment, ending, exclusive, run_logged
 from scripts.environment.shared import half_installed, installed_so_far
 from scripts.system_packages import install_commands, missing_packages
 
@@ -112,6 +112,14 @@ def test_failure_shows_the_last_lines_and_names_the_log(tmp_path: Path) -> None:
         run_logged([sys.executable, "-c", program], log, on_line=seen.append)
     assert seen == ["first", "no space left"]
     assert "first\nno space left\n" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(2, "exit 2"), (-15, "killed by SIGTERM"), (-9, "killed by SIGKILL; was the memory exhausted? Try MAX_JOBS=1")],
+)
+def test_names_what_ended_a_program(status: int, said: str) -> None:
+    assert ending(status) == said
 
 
 def test_settings_that_would_misplace_packages_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
