@@ -62,14 +62,14 @@ def test_names_a_checkpoint_of_another_model(tmp_path: Path) -> None:
     removed = next(name for name in weights if name.startswith("backbone.stages"))
     del weights[removed]
     save_file(weights, tmp_path / "other.safetensors")
-    with pytest.raises((CheckpointError, TargetError), match="other.safetensors") as raised:
+    with pytest.raises((CheckpointError, TargetError), match=r"other\.safetensors") as raised:
         set_up(job(setting=SIMULATED, images=2), target(checkpoint=tmp_path / "other.safetensors"))
     assert removed.removeprefix("backbone.") in str(raised.value)
 
 
 def test_names_a_checkpoint_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "bad.pth").write_bytes(b"no weights")
-    with pytest.raises((CheckpointError, TargetError), match="bad.pth"):
+    with pytest.raises((CheckpointError, TargetError), match=r"bad\.pth"):
         set_up(job(setting=SIMULATED, images=2), target(checkpoint=tmp_path / "bad.pth"))
 
 
