@@ -19,6 +19,7 @@ from search.errors import ExportError, SearchError
 from search.export.checks import CONFIG, Check, check, failures, read_manifest
 from search.export.literals import BESIDE, parse
 from search.records import Job
+from search.rig import Rig, Scale, set_up
 from search.targets import Target
 
 _MEMBER = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -112,10 +113,8 @@ def _item(name: str, run: Callable[[Path, dict[str, Any], Wanted], Check], folde
         return Check(name, None, f"could not be checked here: {error}")
 
 
-def _rig(folder: Path, manifest: dict[str, Any], wanted: Wanted) -> tuple[Job, Any]:
+def _rig(folder: Path, manifest: dict[str, Any], wanted: Wanted) -> tuple[Job, Rig]:
     """The bundle itself as the target of a job."""
-    from search.rig import set_up
-
     job = Job.from_dict(manifest["job"])
     setting = replace(job.setting, device=wanted.device or job.setting.device)
     images = job.images if wanted.images is None else wanted.images
@@ -141,9 +140,9 @@ def _latency(folder: Path, manifest: dict[str, Any], wanted: Wanted) -> Check:
     return judge_latency(dense, chosen, manifest, job, same)
 
 
-def _recorded(folder: Path) -> Measurement | None:
+def _recorded(folder: Path) -> Scale | None:
     records = json.loads((folder / "latency_samples.json").read_text(encoding="utf-8"))
-    return Measurement.from_dict(records["chosen"]) if "chosen" in records else None
+    return Scale.of(Measurement.from_dict(records["chosen"])) if "chosen" in records else None
 
 
 def judge_latency(dense: Measurement, chosen: Measurement, manifest: dict[str, Any], job: Job, same: bool) -> Check:

@@ -1,15 +1,16 @@
 """`sparsearch demo`: a whole search on the built-in detector and data, within minutes on two cores."""
 
 import os
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from latency.setting import Setting
+from latency.record import Measurement
 from search.budget import Budget
 from search.home import Home
-from search.records import Job
-from search.targets import find
+from search.records import Event, Job
+from search.targets import Target, find
 from sparsearch import options
 from sparsearch.command import add
 from sparsearch.views import view_of
@@ -44,13 +45,11 @@ def demo(
     # the CPU by default: a GPU takes as long to be told about the small model as to run it, sparse or not
     place = device or about.device or "cpu"
     threads = 1 if place == "cpu" else None
-    setting = options.setting_of(about, place, None, None, None, "float32", "eager", threads)
-    budget = pick_budget(about.name, setting, home, as_json)
     count = workers or min(len(os.sched_getaffinity(0)), 2)
     job = Job(
         target=target,
-        budget=budget,
-        setting=setting,
+        budget=Budget(1.0),
+        setting=options.setting_of(about, place, None, None, None, "float32", "eager", threads),
         seed=seed,
         evaluations=evaluations,
         images=images,
@@ -58,25 +57,39 @@ def demo(
         pool="ray" if count > 1 else "serial",
         metric=about.metric,
     )
-    with Store.open(home.database) as store, view_of(job, as_json) as view:
-        outcome = Coordinator(store, home).run(job, view.show)
-        view.conclude(outcome)
+    ends = measure_ends(job, about)
+    job = replace(job, budget=pick_budget(ends))
+    with Store.open(home.database) as store:
+        coordinator = Coordinator(store, home)
+        row = coordinator.create(job)
+        with view_of(job, as_json) as view:
+            # the search goes on from here: what chose the budget is its own first measurement
+            for event in store.append(row.id, [ends]):
+                view.show(event)
+            _say(f"budget: {job.budget}, {SHARE:.0%} of the way from floor to dense", as_json)
+            outcome = coordinator.resume(row.id, view.show)
+            view.conclude(outcome)
     return outcome.exit_code
 
 
-def pick_budget(target: str, setting: Setting, home: Home, quiet: bool) -> Budget:
-    """A budget that some plans meet and the dense one does not, from a quick measurement of both ends."""
+def measure_ends(job: Job, target: Target) -> Event:
+    """The measurement of the sparsest and the dense plan that a search begins with, as its event."""
     from search.rig import set_up
 
-    job = Job(target=target, budget=Budget(1.0), setting=setting)
-    rig = set_up(job, find(target, home))
+    rig = set_up(job, target)
     try:
-        floor, dense = rig.measure([rig.space.sparsest, rig.space.dense], "demo", False, None, lambda done: None)
+        plans = [rig.space.canonical(rig.space.sparsest), rig.space.canonical(rig.space.dense)]
+        measured = rig.measure(plans, "ends", True, None, lambda done: None)
+        data = {"purpose": "ends", "session": "ends", "device_key": rig.device_key}
     finally:
         rig.close()
-    budget = floor.median_ms + SHARE * (dense.median_ms - floor.median_ms)
-    _say(f"floor {floor.median_ms:.3g} ms, dense {dense.median_ms:.3g} ms: the demo asks for {budget:.3g} ms", quiet)
-    return Budget(float(f"{budget:.3g}"))
+    return Event("measurement", {**data, "measurements": [one.to_dict() for one in measured]}, "measure:ends")
+
+
+def pick_budget(ends: Event) -> Budget:
+    """A budget that some plans meet and the dense one does not."""
+    floor, dense = (Measurement.from_dict(record).median_ms for record in ends.data["measurements"])
+    return Budget(float(f"{floor + SHARE * (dense - floor):.3g}"))
 
 
 def _say(line: str, quiet: bool) -> None:

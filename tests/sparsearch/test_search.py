@@ -90,9 +90,12 @@ def test_another_plan_of_the_front_can_be_exported_and_says_that_it_was_not_veri
 def test_the_demo_picks_a_budget_between_floor_and_dense_and_finds_a_plan(run: Run) -> None:
     said = run("demo", "--target", "synthetic-swin-t", "--evaluations", "8", "--workers", "1")
     assert said.code == OK, said.err
-    floor, dense, budget = map(float, re.findall(r"([\d.]+) ms", said.out.splitlines()[0]))
+    heads = ("floor (sparsest plan): ", "dense: ", "budget: ")
+    floor, dense, budget = (float(re.findall(rf"^{re.escape(head)}([\d.]+) ms", said.out, re.M)[0]) for head in heads)
     assert floor < budget < dense and abs((budget - floor) / (dense - floor) - 0.7) < 0.02
     assert "upper bound" in said.out and "bundle" in said.out
+    rows = _lines(run("front", "last", "--table", "measurements", "--json"))
+    assert sum(row["purpose"] == "ends" for row in rows) == 2
 
 
 def test_a_plan_that_was_never_evaluated_cannot_be_exported(run: Run) -> None:
