@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from search.errors import RunnerError
 
 GRACE_S = 3.0
 """Time between asking a runner to stop and killing it."""
+
+MARK = "SPARSEARCH_RUNNER"
+"""Environment variable that a runner and whatever it starts inherit: Ray's daemons leave its process group."""
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "search.runner")
 _ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +38,8 @@ class RunnerProcess:
     def __init__(self, request: Mapping[str, Any], log: Path, command: Sequence[str] = COMMAND) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(_ROOT))))
+        self._mark = f"{MARK}={secrets.token_hex(8)}"
+        name, _, token = self._mark.partition("=")
         try:
             with log.open("ab") as errors:
                 # a session of its own: Ctrl-C in the terminal reaches us alone, and we stop it in order
@@ -43,7 +49,7 @@ class RunnerProcess:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     start_new_session=True,
-                    env={**os.environ, "PYTHONPATH": path},
+                    env={**os.environ, "PYTHONPATH": path, name: token},
                 )
         except OSError as error:
             raise RunnerError(f"cannot start the runner ({' '.join(command)}): {error.strerror}") from None
@@ -92,11 +98,22 @@ class RunnerProcess:
         if self._timer is not None:
             self._timer.cancel()
         self._process.stdout.close()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # its group outlives it when it left children
+        for pid in _marked(self._mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
         return status
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
+
+
+def _marked(mark: str) -> list[int]:
+    """Processes of this user that carry a mark in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # not ours, or gone
+            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found

@@ -1,12 +1,14 @@
 """A runner that follows a script: `python scripted_runner.py SCRIPT`, a JSON list with one entry per process started.
 
-Each entry: {"lines": [what it writes], "status": how it exits, "hang": whether it waits to be killed instead}.
+Each entry: {"lines": [what it writes], "status": how it exits, "hang": whether it waits to be killed instead,
+"stubborn": whether it ignores SIGTERM, "daemon": whether it starts a process that outlives it, and says its id}.
 What it was sent is appended to SCRIPT.requests.
 """
 
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,9 @@ def main(script: Path) -> None:
     with requests.open("a") as file:
         file.write(request)
     act = json.loads(script.read_text())[number]
+    if act.get("daemon"):
+        daemon = subprocess.Popen(["sleep", "60"], start_new_session=True, stdout=subprocess.DEVNULL)
+        print(json.dumps({"kind": "log", "pid": daemon.pid}))
     if act.get("stubborn"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for line in act["lines"]:

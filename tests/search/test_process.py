@@ -79,6 +79,15 @@ def test_kills_a_runner_that_does_not(start: Start, monkeypatch: pytest.MonkeyPa
     assert runner.wait() == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("status", [0, -signal.SIGKILL])
+def test_what_a_runner_started_ends_with_it(start: Start, status: int) -> None:
+    runner = start(lines=[], daemon=True, status=status)
+    (told,) = runner.lines()
+    assert alive(told["pid"])
+    assert runner.wait() == status
+    assert gone(told["pid"])
+
+
 def test_names_a_program_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match="cannot start the runner"):
         RunnerProcess({}, tmp_path / "log", ["/does/not/exist"])
