@@ -153,7 +153,7 @@ BUILTIN: Mapping[str, Target] = {
             name="digits-sparsevit",
             config=_ROOT / "configs" / "search" / "digits_sparsevit.py",
             checkpoint=_ROOT / "samples" / "weights" / "digits_sparsevit.safetensors",
-            input_size=(224, 224),
+            input_size=(336, 336),
             batch=1,
             description="handwritten digits on photos and a small SparseViT Mask R-CNN; data is written on demand",
         ),
