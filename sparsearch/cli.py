@@ -1,5 +1,7 @@
 """The command line. One file per group of commands; only the commands that need torch, mmdet or Ray import them."""
 
+import logging
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -26,6 +28,9 @@ for group in (demo, search, records, bundles, measure, training, finetune, targe
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (the script `sparsearch`); returns the exit code."""
+    # what mmcv and torch say at import about themselves is nothing a user can act on
+    warnings.filterwarnings("ignore", "On January 1, 2023, MMCV will release", UserWarning)
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:
         app(args=None if arguments is None else list(arguments), prog_name="sparsearch")
     except SystemExit as end:
