@@ -63,6 +63,14 @@ class Recipe:
         if min(self.size) < 64:
             raise SampleError(f"size={self.size} must be at least 64 pixels a side, to hold digits of up to 60 pixels")
 
+    @classmethod
+    def of_split(
+        cls, split: str, images: int | None = None, size: tuple[int, int] = (336, 336), seed: int = 0
+    ) -> "Recipe":
+        """One split alone; `images` None: as many as the shipped model used. Image n is the same for any number."""
+        count = getattr(cls(), split) if images is None else images
+        return cls(**{name: count if name == split else 0 for name in SPLITS}, size=size, seed=seed)
+
     def digest(self) -> str:
         """12 hexadecimal digits, different for every recipe and format."""
         content = json.dumps({**asdict(self), "format": FORMAT}, sort_keys=True)

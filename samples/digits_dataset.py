@@ -43,10 +43,7 @@ class DigitsDataset(CocoDataset):  # type: ignore[misc]  # mmdet is untyped
     ) -> None:
         if split not in SPLITS:
             raise SampleError(f"split={split!r} is unknown; choose one of {', '.join(SPLITS)}")
-        if images is None:
-            images = getattr(Recipe(), split)
-        counts = {name: images if name == split else 0 for name in SPLITS}
-        recipe = Recipe(**counts, size=(size[0], size[1]), seed=seed)
+        recipe = Recipe.of_split(split, images, (size[0], size[1]), seed)
         folder = ensure_digits(recipe, None if root is None else Path(root))
         files = {"ann_file": str(folder / "annotations" / f"{split}.json"), "img_prefix": str(folder / split)}
         super().__init__(**{**options, **files})

@@ -39,9 +39,10 @@ def demo(
     about = find(target, home)
     about.check()
     if target == TARGET:
-        from samples.digits import ensure_digits
+        from samples.digits import Recipe, ensure_digits
 
-        _say(f"data: {ensure_digits()}", as_json)
+        for split in ("search", "confirm"):
+            _say(f"data: {ensure_digits(Recipe.of_split(split))}", as_json)
     # the CPU by default: a GPU takes as long to be told about the small model as to run it, sparse or not
     place = device or about.device or "cpu"
     threads = 1 if place == "cpu" else None
