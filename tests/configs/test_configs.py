@@ -26,7 +26,8 @@ def test_config_builds_and_detects(path: Path) -> None:
     config = Config.fromfile(str(path))
     detector = build_detector(config.model).eval()
     image = torch.zeros(1, 3, 64, 64)
-    meta = {"img_shape": (64, 64, 3), "ori_shape": (64, 64, 3), "scale_factor": np.ones(4, dtype=np.float32), "flip": False}
+    shape = (64, 64, 3)
+    meta = {"img_shape": shape, "ori_shape": shape, "scale_factor": np.ones(4, dtype=np.float32), "flip": False}
     with torch.no_grad():
         boxes, masks = detector(return_loss=False, rescale=True, img=[image], img_metas=[[meta]])[0]
     assert len(boxes) == len(masks) == config.model.roi_head.bbox_head.num_classes
