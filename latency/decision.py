@@ -13,8 +13,8 @@ from latency.record import Measurement
 from latency.statistics import between_sessions
 from latency.student import t_cdf, t_quantile
 
-Statistic: TypeAlias = Literal["median", "p90", "p99"]
-SHARE = {"p90": 0.90, "p99": 0.99}
+Statistic: TypeAlias = Literal["median", "p90", "p95", "p99"]
+SHARE = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 BETWEEN_SD = 0.003
 """Scatter of a ratio from session to session that is expected where none is known, relative."""

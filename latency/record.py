@@ -196,6 +196,11 @@ class Measurement:
         return float(np.quantile(self.samples_ms, 0.90))
 
     @property
+    def p95_ms(self) -> float:
+        """Latency that one forward in twenty exceeds."""
+        return float(np.quantile(self.samples_ms, 0.95))
+
+    @property
     def p99_ms(self) -> float:
         """Latency that one forward in a hundred exceeds; below 100 samples little more than the slowest one."""
         return float(np.quantile(self.samples_ms, 0.99))

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from search.errors import BudgetError
 
-Statistic: TypeAlias = Literal["median", "p90", "p99"]
+Statistic: TypeAlias = Literal["median", "p90", "p95", "p99"]
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 
 
@@ -18,7 +18,8 @@ class Budget:
     Args:
         max_ms: a plan must not take longer.
         min_ms: a plan shall not be faster either (the published search's lower bound); None: no lower bound.
-        statistic: what the bounds are on: the median, or the 90th or 99th percentile of single forwards.
+        statistic: what the bounds are on: the median, or the 90th, 95th or 99th percentile of single
+            forwards.
     Raises:
         BudgetError: a bound is no positive finite number, or min_ms is not below max_ms.
     """

@@ -196,7 +196,7 @@ def _tail(job: Job, ends: Ends) -> float:
 
 
 def statistic(measurement: Measurement, name: str) -> float:
-    """median_ms, p90_ms or p99_ms of a record."""
+    """median_ms, p90_ms, p95_ms or p99_ms of a record."""
     value: float = getattr(measurement, f"{name}_ms")
     return value
 

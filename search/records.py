@@ -9,6 +9,7 @@ from latency.setting import Setting
 from models.plan import Plan
 from search.budget import Budget
 from search.errors import JobError
+from search.labels import check_labels, check_text
 
 State: TypeAlias = Literal[
     "queued", "preparing", "running", "paused", "cancelling",
@@ -20,9 +21,18 @@ EXIT_CODES: Mapping[str, int] = {"succeeded": 0, "stopped": 0, "infeasible": 3, 
 
 Kind: TypeAlias = Literal[
     "state", "prepared", "measurement", "latency_model", "ask", "evaluation", "front", "progress",
-    "verify", "confirm", "export", "log", "end",
+    "verify", "confirm", "export", "log", "end", "attempt", "failure", "condition",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+WEEK_S = 7 * 24 * 3600.0
+
+Cause: TypeAlias = Literal["crash", "timeout", "error", "nan", "memory"]
+"""Why an evaluation failed: its process died, took too long, raised, gave no finite metric, or had no memory left."""
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+
+Condition: TypeAlias = Literal["FloorMeasured", "ModelReady", "Verified", "Exported", "ExecutorLost", "StopRequested"]
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,32 @@ class Evaluation:
         return cls(**{**data, "plan": Plan.of(data["plan"])})
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A plan that could not be evaluated, for good.
+
+    Args:
+        plan: the plan.
+        cause: why, in a word.
+        reason: why, in a sentence for people.
+        attempts: how often it was tried.
+    """
+
+    plan: Plan
+    cause: Cause
+    reason: str
+    attempts: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON object; `from_dict` gives an equal failure."""
+        return {"plan": dict(self.plan), "cause": self.cause, "reason": self.reason, "attempts": self.attempts}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Failure":
+        """Read what `to_dict` wrote, or the data of a `failure` event."""
+        return cls(Plan.of(data["plan"]), data["cause"], data["reason"], data["attempts"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One search request, complete: the same job and archive always ask for the same plans.
@@ -91,6 +127,10 @@ class Job:
         archive: whether earlier evaluations of the same target may serve as candidates.
         bundle: whether the answer is exported.
         output: folder of the bundle; None: below the state home.
+        name: what its owner calls it; at most 200 printable characters, may be empty.
+        labels: for finding it again: at most 32 pairs of a key of [a-z0-9_.-] (at most 64 characters) and a value of
+            at most 200 printable characters.
+        evaluation_timeout_s: an evaluation that takes longer is cut off and counts as failed.
     Raises:
         JobError: a field is out of range.
     """
@@ -115,6 +155,9 @@ class Job:
     archive: bool = True
     bundle: bool = True
     output: str | None = None
+    name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    evaluation_timeout_s: float = 1800.0
 
     def __post_init__(self) -> None:
         limits = {"evaluations": 0, "batch": 1, "workers": 1, "finalists": 1, "sessions": 1, "seed": 0, "images": 1}
@@ -132,6 +175,13 @@ class Job:
             raise JobError(f"alpha={self.alpha} must lie between 0 and 0.5; it is the risk to miss the budget")
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds > 0):
             raise JobError(f"seconds={self.seconds} must be a positive, finite time limit")
+        if not isinstance(self.evaluation_timeout_s, int | float) or not 0 < self.evaluation_timeout_s <= WEEK_S:
+            raise JobError(
+                f"evaluation_timeout_s={self.evaluation_timeout_s!r} must be a positive number of seconds, "
+                f"at most {WEEK_S:g} (a week)"
+            )
+        check_text("name", self.name)
+        check_labels(self.labels)
 
     def with_id(self, id: str) -> "Job":
         """The same request under a search id."""
@@ -140,11 +190,16 @@ class Job:
     def to_dict(self) -> dict[str, Any]:
         """A JSON object; `from_dict` gives an equal job."""
         plain = {name.name: getattr(self, name.name) for name in fields(self)}
-        return {**plain, "budget": self.budget.to_dict(), "setting": self.setting.to_dict()}
+        return {
+            **plain,
+            "budget": self.budget.to_dict(),
+            "setting": self.setting.to_dict(),
+            "labels": dict(self.labels),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Job":
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote, also before the newest fields were added."""
         budget, setting = Budget.from_dict(data["budget"]), Setting.from_dict(data["setting"])
         return cls(**{**data, "budget": budget, "setting": setting})
 
@@ -165,7 +220,12 @@ class Event:
                        device_key, steers
         ask            round, plans
         evaluation     number, evaluation (`Evaluation.to_dict()`), metric, latency_ms, excess,
-                       origin ("new" | "archive")
+                       origin ("new" | "archive"), attempts
+        attempt        split, plan, attempt (1, 2, ...), state ("started" | "failed" | "released" | "lost"),
+                       cause and reason (null when started). A `started` one without another is running inside the
+                       runner; the evaluating processes of Ray tell only of those that failed.
+        failure        number, plan, cause (`Cause`), reason, attempts; under the key that its evaluation would have
+        condition      type (`Condition`), status (a boolean), reason (a-word-or-two), message
         front          round, points [`Point.to_dict()`], best (a point or null), evaluated, total
         progress       phase ("measure" | "evaluate" | "verify" | "confirm"), done, total,
                        rate (1/s or null), eta_s (or null)

@@ -32,7 +32,7 @@ def search(
     target: Annotated[str | None, typer.Option(help="What to search; see `sparsearch target list`.")] = None,
     max_ms: Annotated[float | None, typer.Option(help="The budget: a plan must not take longer, in ms.")] = None,
     min_ms: Annotated[float | None, typer.Option(help="A plan shall not be faster either, in ms.")] = None,
-    stat: Annotated[str, typer.Option(help="What the budget is on: median, p90 or p99.")] = "median",
+    stat: Annotated[str, typer.Option(help="What the budget is on: median, p90, p95 or p99.")] = "median",
     sampler: Annotated[
         str,
         typer.Option(help="evolution, evolution-published, tpe, nsga2, gp, random or exhaustive."),

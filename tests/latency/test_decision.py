@@ -124,6 +124,11 @@ def test_a_tails_bound_is_the_smallest_budget_it_would_meet() -> None:
     assert decide(tail([10.0]), 15.0, 0.01, "p99").to_dict()["upper_ms"] is None
 
 
+@pytest.mark.parametrize(("n", "over", "meets"), [(90, 0, True), (89, 0, None), (130, 1, True), (200, 40, False)])
+def test_one_forward_in_twenty(n: int, over: int, meets: bool | None) -> None:
+    assert decide(tail(shuffled(n, over)), 15.0, 0.01, "p95").meets is meets
+
+
 def test_forwards_that_hang_together_count_less() -> None:
     rng, times_ms, level = Random(3), list[float](), 0.0
     for _ in range(1000):

@@ -95,6 +95,15 @@ def test_percentiles_are_free_of_drift() -> None:
     assert isclose(measurement.p90_ms, 12.0) and isclose(measurement.p99_ms, 12.0)
 
 
+def test_percentiles_are_those_of_the_scaled_forwards() -> None:
+    times_ms = tuple(10.0 + n for n in range(21))  # 10 to 30, median 20
+    block = BlockSample(times_ms, 2.0, 0.0)
+    measurement = Measurement(**{**vars_of(record([2.0])), "blocks": (block,)})  # type: ignore[arg-type]
+    scale = 2.0 * measurement.reference_ms / 20.0
+    shown = (measurement.p90_ms, measurement.p95_ms, measurement.p99_ms)
+    assert shown == pytest.approx((28.0 * scale, 29.0 * scale, 29.8 * scale))
+
+
 @pytest.mark.parametrize("reference_ms", [0.0, -1.0, inf, float("nan")])
 def test_refuses_times_that_are_none(reference_ms: float) -> None:
     with pytest.raises(RecordError, match="positive and finite"):

@@ -19,7 +19,7 @@ def test_refuses_crossed_bounds(least: float) -> None:
 
 
 def test_refuses_an_unknown_statistic() -> None:
-    with pytest.raises(BudgetError, match="choose one of median, p90, p99"):
+    with pytest.raises(BudgetError, match="choose one of median, p90, p95, p99"):
         Budget(42, statistic="mean")  # type: ignore[arg-type]
 
 

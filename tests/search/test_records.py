@@ -5,7 +5,7 @@ import pytest
 
 from search.answer import Answer, Outcome
 from search.errors import JobError
-from search.records import EXIT_CODES, TERMINAL, Evaluation, Event, Job, Point
+from search.records import EXIT_CODES, TERMINAL, Evaluation, Event, Failure, Job, Point
 from tests.search.support import SPACE, evaluation, job, measurement
 
 
@@ -14,13 +14,24 @@ def through_json(data: Any) -> Any:
 
 
 def test_a_job_survives_json() -> None:
-    asked = job(30, sampler="tpe", seconds=2.5, images=7, latency_model={"a": 1}, output="x").with_id("s1")
+    named = {"name": "Größe 4", "labels": {"a.b": "c d"}}
+    asked = job(30, sampler="tpe", seconds=2.5, images=7, latency_model={"a": 1}, output="x", **named).with_id("s1")
     assert Job.from_dict(through_json(asked.to_dict())) == asked
+
+
+def test_a_job_of_an_earlier_version_is_readable() -> None:
+    stored = through_json(job(30).to_dict())
+    for later in ("name", "labels", "evaluation_timeout_s"):
+        del stored[later]
+    assert Job.from_dict(stored) == job(30)
+    assert (job(30).name, job(30).labels, job(30).evaluation_timeout_s) == ("", {}, 1800.0)
 
 
 def test_records_survive_json() -> None:
     one = evaluation(SPACE.sparsest, 33.25)
     assert Evaluation.from_dict(through_json(one.to_dict())) == one
+    failure = Failure(SPACE.sparsest, "nan", "bbox_mAP is nan", 2)
+    assert Failure.from_dict({**through_json(failure.to_dict()), "number": 3}) == failure
     event = Event("log", {"message": "x"}, "k", 3)
     assert Event.from_dict(through_json(event.to_dict())) == event
     point = Point(SPACE.dense, 42.0, 47.0, 46.0, 48.0, 0.1, True)
@@ -58,6 +69,12 @@ def test_an_answer_survives_json(found: bool) -> None:
         {"seed": -1}, {"seed": 2**64}, {"seed": True}, {"images": 0}, {"finalists": 0}, {"sessions": 0},
         {"alpha": 0.0}, {"alpha": 0.5}, {"seconds": 0.0}, {"seconds": float("nan")},
         {"pool": "threads"}, {"workers": 2},
+        {"evaluation_timeout_s": 0}, {"evaluation_timeout_s": "9"}, {"evaluation_timeout_s": float("nan")},
+        {"evaluation_timeout_s": float("inf")},
+        {"name": "x" * 201}, {"name": "a\nb"}, {"name": "a\x1b[31m"}, {"name": "\ud800"}, {"name": "\u202eabc"},
+        {"name": 7}, {"labels": {"Team": "x"}}, {"labels": {"": "x"}}, {"labels": {"k" * 65: "x"}},
+        {"labels": {"a\n": "x"}}, {"labels": {"team": "x" * 201}}, {"labels": {"team": "a\0"}}, {"labels": {"team": 1}},
+        {"labels": {str(n): "x" for n in range(33)}}, {"labels": "team"},
     ],
 )  # fmt: skip
 def test_refuses_a_field_out_of_range_by_name(change: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ SEARCH = ("search", "--target", "synthetic-swin-t")
         ((*SEARCH, "--max-ms", ""), "--max-ms"),
         ((*SEARCH, "--max-ms", "30", "--min-ms", "nan"), "min_ms=nan"),
         ((*SEARCH, "--max-ms", "30", "--min-ms", "31"), "min_ms=31"),
-        ((*SEARCH, "--max-ms", "30", "--stat", "mean"), "median, p90, p99"),
+        ((*SEARCH, "--max-ms", "30", "--stat", "mean"), "median, p90, p95, p99"),
         ((*SEARCH, "--max-ms", "30", "--sampler", "magic"), "evolution"),
         ((*SEARCH, "--max-ms", "30", "--evaluations", "-1"), "evaluations=-1"),
         ((*SEARCH, "--max-ms", "30", "--workers", "0"), "workers=0"),
