@@ -23,13 +23,14 @@ def tune_all(chosen: Sequence[Finalist], folder: Path, metric: str, options: Opt
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own reports give way to ours
     gpus = _gpus()
     workers = options.workers or max(gpus, 1)
-    cluster = Cluster(cpus=workers, gpus=gpus)
+    threads = max(1, (os.cpu_count() or 1) // workers)  # Ray gives a trial as many as it has cores
+    cluster = Cluster(cpus=threads * workers, gpus=gpus)
     cluster.start()
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
     longest = max(epochs_of(one.bundle, options) for one in chosen)
-    work = tune.with_resources(train_one, {"cpu": 1, "gpu": 1 if gpus else 0})
+    work = tune.with_resources(train_one, {"cpu": threads, "gpu": 1 if gpus else 0})
     trials = [
         {
             "name": one.name,

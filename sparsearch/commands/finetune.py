@@ -1,6 +1,7 @@
 """`sparsearch finetune`: train the finalists of a search side by side, report the best after fine-tuning."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,7 @@ def finetune(
     folder = work_dir or home.run(row.id) / "finetune"
     chosen = finalists(row.job, target, row.answer, steps, row.updated_at, top, folder / "bundles")
     overrides = parse_overrides(cfg_options) if cfg_options else {}
+    print(f"training {len(chosen)} plans; a line per epoch here, losses in {folder}/*/train.log", file=sys.stderr)
     result = run(chosen, folder, row.job.metric, Options(workers, epochs, grace, overrides))
     if as_json:
         print(json.dumps([one.to_dict() for one in result]))
