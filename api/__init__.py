@@ -1,0 +1,1 @@
+"""The service: HTTP routes, event streams and pages over `search`; never imports torch, mmdet, Ray or Optuna."""

@@ -1,0 +1,1 @@
+"""What stands before every route: pure ASGI middlewares that refuse by default, one rule per file."""

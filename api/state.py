@@ -1,0 +1,43 @@
+"""What one running app shares between its routes."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from api.metrics import Metrics
+from api.security.streams import Streams
+from api.settings import Settings
+
+if TYPE_CHECKING:
+    from search.dispatch import Dispatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The shared objects of an app, at `request.app.state.service`.
+
+    Args:
+        settings: how the service runs.
+        dispatcher: the hub to searches and store.
+        streams: open event streams.
+        metrics: counters and gauges.
+        stopping: set when the service begins to go down, before the server waits for streams and long polls: whoever
+            keeps an answer open says good-bye and ends it then.
+    """
+
+    settings: Settings
+    dispatcher: "Dispatcher"
+    streams: Streams
+    metrics: Metrics
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def service_of(request: Request) -> Service:
+    """The service of the app that got a request."""
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(service_of)]
