@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from sparsearch.commands import bundles, demo, doctor, finetune, measure, records, search, targets, training
+from sparsearch.commands import bundles, demo, doctor, finetune, measure, records, search, serve, targets, training
 from sparsearch.failures import FAILED, OK
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     "and **sparsearch search --target NAME --max-ms 35**.\n\n"
     "Exit codes: 0 done, 2 refused, 3 infeasible, 4 failed, 5 cancelled.",
 )
-for group in (demo, search, records, bundles, measure, training, finetune, targets, doctor):
+for group in (demo, search, serve, records, bundles, measure, training, finetune, targets, doctor):
     group.add_to(app)
 
 
