@@ -6,6 +6,8 @@ SearchError
 ├── TargetError      a target: unknown, or its config, checkpoint or data is missing or broken
 ├── SamplerError     a sampler given what it cannot work with
 ├── EvaluationError  an evaluation that could not be made
+│   └── NotFiniteError  its metrics are no finite numbers
+├── ExecutorError    what evaluations run on is gone, and could not be started again
 ├── StoreError       the database: locked, damaged, of another version, unknown search
 ├── RunnerError      the process that runs a search
 ├── LaunchError      the ranks of torchpack or torchrun
@@ -35,6 +37,14 @@ class SamplerError(SearchError, ValueError):
 
 class EvaluationError(SearchError):
     """The accuracy of a plan could not be computed."""
+
+
+class NotFiniteError(EvaluationError):
+    """An evaluation gave a metric that is NaN or infinite."""
+
+
+class ExecutorError(SearchError):
+    """What evaluations run on is gone and cannot be started again in this process; another process may succeed."""
 
 
 class StoreError(SearchError):

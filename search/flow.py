@@ -5,14 +5,16 @@
 A deterministic function of the request; whatever costs or is random happens inside journaled steps (`search.journal`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from latency.predictor import LatencyModel
 from latency.record import Measurement
 from models.plan import Plan
 from search.answer import Answer
+from search.ending import end, found, nearest, nothing_passed
 from search.feasibility import Ends, describe, measure_ends
 from search.front import front, points
 from search.journal import Emit, Journal
@@ -23,6 +25,7 @@ from search.rig import Rig, Scale, set_up
 from search.samplers import SAMPLERS, Problem
 from search.steering import Steering
 from search.targets import Target
+from search.trials import Trials
 from search.verify import Verdict, verify
 
 
@@ -38,6 +41,7 @@ class Request:
         models: stored latency models of the target.
         folder: logs and scratch of this search.
         bundles: where bundles go unless the job says otherwise.
+        stop: no more plans shall be evaluated (`run`).
     """
 
     job: Job
@@ -47,6 +51,7 @@ class Request:
     models: tuple[Mapping[str, Any], ...]
     folder: Path
     bundles: Path
+    stop: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Request":
@@ -59,19 +64,24 @@ class Request:
             tuple(data["models"]),
             Path(data["folder"]),
             Path(data["bundles"]),
+            data.get("stop", False),
         )
 
 
-def run(request: Request, emit: Emit) -> Event:
+def run(request: Request, emit: Emit, stopping: Callable[[], bool] = lambda: False) -> Event:
     """Run a search to its end; returns the `end` event, which is not emitted.
 
+    Args:
+        request: what to do, and what is done.
+        emit: takes every new event.
+        stopping: once true, no more plans are evaluated: the search verifies what it has and ends as `stopped`.
     Raises:
         SearchError, ModelError, LatencyError: the search cannot go on; the message is for the user.
     """
     journal = Journal(emit, request.done)
     rig = set_up(request.job, request.target)
     try:
-        return _Search(request, rig, journal).run()
+        return _Search(request, rig, journal, lambda: request.stop or stopping()).run()
     finally:
         rig.close()
 
@@ -79,11 +89,12 @@ def run(request: Request, emit: Emit) -> Event:
 class _Search:
     """The steps of one search, sharing request, rig and journal."""
 
-    def __init__(self, request: Request, rig: Rig, journal: Journal) -> None:
+    def __init__(self, request: Request, rig: Rig, journal: Journal, stopping: Callable[[], bool]) -> None:
         self._request = request
         self._job = request.job
         self._rig = rig
         self._journal = journal
+        self._stopping = stopping
 
     def run(self) -> Event:
         job, rig, journal = self._job, self._rig, self._journal
@@ -91,61 +102,91 @@ class _Search:
         journal.step("prepared", "prepared", lambda: {**prepared, "simulated": rig.simulated, "plans": len(rig.space)})
         journal.note("state", {"state": "running", "message": ""})
         known = known_model(job, rig, self._request.models)
-        ends = measure_ends(job, rig, journal, Scale.of(known[1]) if known else None)
+        ends = self._measure_ends(Scale.of(known[1]) if known else None)
         answer = Answer(
             plan=None, floor=ends.floor, dense=ends.dense, dense_fits=ends.dense_fits, simulated=rig.simulated
         )
         if ends.infeasible:
-            return _end("infeasible", ends.infeasible, replace(answer, nearest=ends.nearest))
+            return end("infeasible", ends.infeasible, replace(answer, nearest=ends.nearest))
         if ends.dense_fits:
             journal.log(f"the dense plan fits by itself: {describe(ends.dense)} within {job.budget}")
-        model = latency_model(job, rig, journal, [ends.floor, ends.dense], known)
+        if self._stopping() and not self._has_candidates():
+            return end("stopped", "stopped before anything was evaluated", answer)
+        model = self._model(ends, known)
         steering = Steering(model, job.budget, _tail(job, ends))
-        proposing = self._propose(steering)
-        verdict = self._verify(proposing, ends)
-        answer = self._describe(answer, proposing, verdict, steering)
+        trials = Trials(job, rig, journal, steering, self._archive(), self._stopping)
+        sampler = SAMPLERS[job.sampler](Problem(rig.space, steering.excess, steering.latency), job.seed)
+        proposing = Proposing(job, rig.space, journal, sampler, steering, trials, self._stopping)
+        proposing.run()
+        trials.need_dense()
+        if not trials.known:
+            return end("stopped", "stopped before anything was evaluated", answer)
+        verdict = self._verify(trials, ends)
+        answer = self._describe(replace(answer, evaluated=proposing.asked), trials, verdict, steering)
+        stopped = self._stopping()
         if verdict.winner is None:
-            answer = replace(answer, nearest=_nearest(job, verdict, ends))
-            return _end("infeasible", _nothing_passed(job, verdict), answer)
-        answer = self._confirm(answer, verdict.winner.plan)
-        return _end("succeeded", _found(job, answer), self._export(answer))
+            measured = {ends.floor.plan: ends.floor, ends.dense.plan: ends.dense, **verdict.measured}
+            answer = replace(answer, nearest=nearest(job, measured))
+            return end("stopped" if stopped else "infeasible", nothing_passed(job, verdict, stopped), answer)
+        answer = self._export(self._confirm(answer, verdict.winner.plan, trials))
+        stopped = self._stopping()
+        return end("stopped" if stopped else "succeeded", found(job, answer, stopped), answer)
 
-    def _propose(self, steering: Steering) -> Proposing:
-        """Step 5, with the archive of step 4."""
-        job, rig = self._job, self._rig
-        digest = rig.pool().digest("search") if self._request.archive or self._request.done else None
-        archive = {one.plan: one for one in self._request.archive if one.split == "search" and one.data == digest}
+    def _measure_ends(self, scale: Scale | None) -> Ends:
+        """Step 2."""
+        ends = measure_ends(self._job, self._rig, self._journal, scale)
+        reason = "infeasible" if ends.infeasible else "dense-fits" if ends.dense_fits else "budget-in-range"
+        message = f"floor {describe(ends.floor)}, dense {describe(ends.dense)}"
+        self._journal.condition("FloorMeasured", True, reason, message)
+        return ends
+
+    def _model(self, ends: Ends, known: tuple[str, LatencyModel] | None) -> LatencyModel:
+        """Step 3."""
+        model = latency_model(self._job, self._rig, self._journal, [ends.floor, ends.dense], known)
+        source = self._journal.finished["model"]["source"]
+        passed = model.gates.passed
+        message = "its forecasts steer" if passed else "it missed a gate: its forecasts are uncertain"
+        self._journal.condition("ModelReady", True, source if passed else f"{source}-uncertain", message)
+        return model
+
+    def _archive(self) -> Mapping[Plan, Evaluation]:
+        """Step 4."""
+        request = self._request
+        digest = self._rig.pool().digest("search") if request.archive or request.done else None
+        archive = {one.plan: one for one in request.archive if one.split == "search" and one.data == digest}
         if archive:
             self._journal.log(f"the archive holds {len(archive)} evaluations of this target")
-        sampler = SAMPLERS[job.sampler](Problem(rig.space, steering.excess, steering.latency), job.seed)
-        proposing = Proposing(job, rig, self._journal, sampler, steering, archive)
-        proposing.run()
-        return proposing
+        return archive
 
-    def _verify(self, proposing: Proposing, ends: Ends) -> Verdict:
+    def _has_candidates(self) -> bool:
+        return bool(self._request.archive) or any(key.startswith("evaluate:") for key in self._journal.finished)
+
+    def _verify(self, trials: Trials, ends: Ends) -> Verdict:
         """Step 6; when no finalist passes, the sparsest plan is the last resort."""
         job, rig, journal = self._job, self._rig, self._journal
         scale = Scale.of(ends.floor)
-        verdict = verify(job, rig, journal, proposing.points(), scale)
+        verdict = verify(job, rig, journal, trials.points(), scale)
         sparsest = rig.space.canonical(rig.space.sparsest)
-        if verdict.winner is not None or sparsest in verdict.measured:
-            return verdict
-        proposing.evaluate([sparsest])
-        last = [replace(point, within=1.0) for point in proposing.points() if point.plan == sparsest]
-        final = verify(job, rig, journal, last, scale, "verify:floor")
-        return replace(final, measured={**verdict.measured, **final.measured}, tried=verdict.tried + final.tried)
+        if verdict.winner is None and sparsest not in verdict.measured:
+            trials.evaluate([sparsest])
+            last = [replace(point, within=1.0) for point in trials.points() if point.plan == sparsest]
+            final = verify(job, rig, journal, last, scale, "verify:floor")
+            verdict = replace(final, measured={**verdict.measured, **final.measured}, tried=verdict.tried + final.tried)
+        passed = verdict.winner is not None
+        message = f"{verdict.tried} candidates were measured, {'one' if passed else 'none'} is surely within the budget"
+        journal.condition("Verified", passed, "within-budget" if passed else "none-passed", message)
+        return verdict
 
-    def _describe(self, answer: Answer, proposing: Proposing, verdict: Verdict, steering: Steering) -> Answer:
-        known: dict[Plan, Evaluation] = dict(proposing.known)
+    def _describe(self, answer: Answer, trials: Trials, verdict: Verdict, steering: Steering) -> Answer:
+        known: dict[Plan, Evaluation] = dict(trials.known)
         measured = {answer.floor.plan: answer.floor, answer.dense.plan: answer.dense, **verdict.measured}
         shown = front(points(known.values(), self._job.metric, steering, measured, self._job.budget))
-        dense = known[self._rig.space.canonical(self._rig.space.dense)]
+        dense = known.get(self._rig.space.canonical(self._rig.space.dense))  # None: stopped before it was its turn
         answer = replace(
             answer,
-            dense_metrics=dict(dense.metrics),
+            dense_metrics=None if dense is None else dict(dense.metrics),
             front=tuple(shown),
-            evaluated=proposing.asked,
-            reused=proposing.reused,
+            reused=trials.reused,
         )
         if verdict.winner is None or verdict.decision is None:
             return answer
@@ -158,18 +199,18 @@ class _Search:
             metrics=dict(known[plan].metrics),
         )
 
-    def _confirm(self, answer: Answer, plan: Plan) -> Answer:
+    def _confirm(self, answer: Answer, plan: Plan, trials: Trials) -> Answer:
         """Accuracy of winner and dense on images that the search did not use."""
         dense = self._rig.space.canonical(self._rig.space.dense)
 
         def compute() -> dict[str, Any]:
-            found = {one.plan: one for one in self._rig.pool().evaluate(list(dict.fromkeys([plan, dense])), "confirm")}
+            confirmed = trials.confirm(list(dict.fromkeys([plan, dense])))
             return {
                 "plan": dict(plan),
-                "metrics": dict(found[plan].metrics),
-                "dense": dict(found[dense].metrics),
-                "images": found[plan].images,
-                "evaluations": [one.to_dict() for one in found.values()],
+                "metrics": dict(confirmed[plan].metrics),
+                "dense": dict(confirmed[dense].metrics),
+                "images": confirmed[plan].images,
+                "evaluations": [one.to_dict() for one in confirmed.values()],
             }
 
         data = self._journal.step("confirm", "confirm", compute)
@@ -185,6 +226,7 @@ class _Search:
         data = self._journal.step(
             "export", "export", lambda: export(self._job, request.target, answer, steps, request.bundles)
         )
+        self._journal.condition("Exported", True, "bundle-written", f"the bundle is {data['path']}")
         return replace(answer, bundle=data["path"])
 
 
@@ -199,35 +241,3 @@ def statistic(measurement: Measurement, name: str) -> float:
     """median_ms, p90_ms, p95_ms or p99_ms of a record."""
     value: float = getattr(measurement, f"{name}_ms")
     return value
-
-
-def _end(state: str, message: str, answer: Answer) -> Event:
-    return Event("end", {"state": state, "message": message, "answer": answer.to_dict()})
-
-
-def _found(job: Job, answer: Answer) -> str:
-    assert answer.plan and answer.decision and answer.metrics and answer.confirmed
-    simulated = "SIMULATED: " if answer.simulated else ""
-    decision = answer.decision
-    return (
-        f"{simulated}{answer.plan} takes {decision['estimate_ms']:.4g} ms, at most {decision['upper_ms']:.4g} ms "
-        f"with a risk of {job.alpha:g}, within {job.budget}; {job.metric} {answer.metrics[job.metric]:.2f}, "
-        f"{answer.confirmed[job.metric]:.2f} on images that the search did not use"
-    )
-
-
-def _nothing_passed(job: Job, verdict: Verdict) -> str:
-    return (
-        f"no plan was shown to meet {job.budget}: {verdict.tried} candidates were measured and none is below it "
-        f"with a risk of {job.alpha:g}; allow a little more time, or more finalists"
-    )
-
-
-def _nearest(job: Job, verdict: Verdict, ends: Ends) -> Plan:
-    measured = {ends.floor.plan: ends.floor, ends.dense.plan: ends.dense, **verdict.measured}
-
-    def excess(plan: Plan) -> float:
-        low, high = measured[plan].interval_ms
-        return job.budget.excess(high, low)
-
-    return min(measured, key=excess)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from search.records import Event, Kind
+from search.records import Condition, Event, Kind
 
 Emit = Callable[[Event], None]
 
@@ -52,6 +52,16 @@ class Journal:
         self._done[key] = plain
         self._emit(Event(kind, plain, key))
         return plain
+
+    def condition(self, type: Condition, status: bool, reason: str, message: str) -> None:
+        """Say once that something about the search is settled.
+
+        Args:
+            reason: a word or two, joined by hyphens.
+            message: a sentence.
+        """
+        data = {"type": type, "status": status, "reason": reason, "message": message}
+        self.step("condition", f"condition:{type}", lambda: data)
 
     def note(self, kind: Kind, data: Mapping[str, Any]) -> None:
         """Emit a passing remark, which a resumed run makes again."""

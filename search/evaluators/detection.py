@@ -10,7 +10,7 @@ from typing import Any
 
 from models.errors import ModelError
 from models.plan import Plan
-from search.errors import EvaluationError, TargetError
+from search.errors import EvaluationError, NotFiniteError, TargetError
 from search.evaluators.coco import score, to_coco
 from search.evaluators.images import Images, decode
 from search.evaluators.splits import Split, open_split
@@ -100,7 +100,7 @@ class DetectionEvaluator:
                 found.setdefault(kind, []).extend(entries)
         metrics, table = score(chosen.dataset.coco, found, ids)
         if not all(math.isfinite(value) for value in metrics.values()):
-            raise EvaluationError(f"plan {plan}: metrics are not finite: {metrics}")
+            raise NotFiniteError(f"plan {plan}: metrics are not finite: {metrics}")
         return Evaluation(plan, len(ids), split, metrics, table, time.monotonic() - started, chosen.digest)
 
     def detect(self, plan: Plan, split: str, numbers: Sequence[int]) -> Iterator[Any]:

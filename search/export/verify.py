@@ -18,7 +18,7 @@ from models.plan import Plan
 from search.errors import ExportError, SearchError
 from search.export.checks import CONFIG, Check, check, failures, read_manifest
 from search.export.literals import BESIDE, parse
-from search.records import Job
+from search.records import Failure, Job
 from search.rig import Rig, Scale, set_up
 from search.targets import Target
 
@@ -166,6 +166,8 @@ def _accuracy(folder: Path, manifest: dict[str, Any], wanted: Wanted) -> Check:
     try:
         plan = rig.space.canonical(rig.space.plan(manifest["plan"]))
         found = next(iter(rig.pool().evaluate([Plan.of(plan)], split)))
+        if isinstance(found, Failure):
+            return Check("accuracy", False, f"the plan could not be evaluated: {found.reason}")
     finally:
         rig.close()
     now, then = found.metrics[job.metric], expected["chosen"][job.metric]

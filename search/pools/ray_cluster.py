@@ -2,12 +2,19 @@
 
 import logging
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
-from search.errors import EvaluationError
+import psutil
+
+from search.errors import EvaluationError, ExecutorError
+
+SHUTDOWN_S = 25.0
+"""How long what is left of a lost instance may take to go down."""
 
 _ROOT = Path(__file__).resolve().parents[2]
+_DAEMONS = ("raylet", "gcs_server")
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -30,7 +37,18 @@ class Cluster:
         self._cpus = cpus
         self._gpus = gpus
         self._owned = False
+        self._daemons: list[psutil.Process] = []
         self.running = False
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs on this machine alone, as children of this process."""
+        return bool(self._daemons)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a daemon of a local instance is gone. When a remote one is, Ray ends this process after a minute."""
+        return self.running and not all(map(_alive, self._daemons))
 
     def start(self) -> Any:
         """The module `ray`, initialised.
@@ -66,14 +84,48 @@ class Cluster:
                 where = f"at RAY_ADDRESS={address}" if address else "on this machine"
                 raise EvaluationError(f"Ray cannot be used {where}: {error}; check address and memory") from error
             self._owned = True
+        self._daemons = [child for child in psutil.Process().children() if _name(child) in _DAEMONS]
         self.running = True
         return ray
+
+    def restart(self) -> Any:
+        """A new instance in place of a lost one; returns the module `ray`.
+
+        Raises:
+            ExecutorError: the old one is not ours to replace, does not go down, or no new one starts.
+        """
+        if not self._owned:
+            raise ExecutorError("Ray is lost, and it was not started here; start it again")
+        down = threading.Thread(target=self.stop, name="ray-shutdown", daemon=True)
+        down.start()
+        down.join(SHUTDOWN_S)
+        if down.is_alive():
+            raise ExecutorError(f"Ray is lost, and what is left of it does not end within {SHUTDOWN_S:g} s")
+        try:
+            return self.start()
+        except EvaluationError as error:
+            raise ExecutorError(f"Ray is lost: {error}") from error
 
     def stop(self) -> None:
         """End what `start` began; may be called twice."""
         self.running = False
+        self._daemons = []
         if self._owned:
             import ray
 
-            self._owned = False
             ray.shutdown()
+            self._owned = False
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""

@@ -12,12 +12,13 @@ import pytest
 import ray
 
 from models.plan import Plan
+from search.attempts import ATTEMPTS
 from search.errors import EvaluationError, TargetError
 from search.evaluators.synthetic import SyntheticEvaluator
 from search.pools import Pool
-from search.pools.ray import ATTEMPTS, RayPool
+from search.pools.ray import RayPool
 from search.pools.ray_cluster import Cluster
-from search.records import Evaluation
+from search.records import Evaluation, Failure
 from tests.search.pool_contract import SPACE, PoolContract, failing, synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,24 @@ class Mortal(SyntheticEvaluator):
             file.write("x")
         if self._tally.stat().st_size <= self._deaths:
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().evaluate(plan, split, blocks)
+
+
+class Hanging(SyntheticEvaluator):
+    """Sleeps for ever over the sparsest plan, or stops its own process as SIGSTOP does."""
+
+    def __init__(self, tally: Path, stop: bool) -> None:
+        super().__init__(SPACE)
+        self._tally = tally
+        self._stop = stop
+
+    def evaluate(self, plan: Plan, split: str = "search", blocks: Sequence[int] | None = None) -> Evaluation:
+        if plan == SPACE.sparsest:
+            with self._tally.open("a") as file:
+                file.write("x")
+            if self._stop:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(600)
         return super().evaluate(plan, split, blocks)
 
 
@@ -100,18 +119,12 @@ class TestRayPool(PoolContract):
 
     def test_gives_up_on_a_plan_that_kills_every_worker(self, tmp_path: Path) -> None:
         pool = RayPool(partial(Mortal, tmp_path / "tally", 99), workers=1)
-        with pytest.raises(EvaluationError, match=f"died {ATTEMPTS} times"):
-            list(pool.evaluate(self.plans(1)))
+        (found,) = pool.evaluate(self.plans(1))
         pool.close()
+        assert isinstance(found, Failure)
+        assert (found.cause, found.attempts) == ("crash", ATTEMPTS)
+        assert found.reason.startswith("its worker died (")
         assert (tmp_path / "tally").stat().st_size == ATTEMPTS
-
-    def test_finishes_what_runs_before_it_reports_a_failure(self, failing_pool: Pool) -> None:
-        good = self.plans(1)[0]
-        found = []
-        with pytest.raises(EvaluationError):
-            for one in failing_pool.evaluate([SPACE.sparsest, good]):
-                found.append(one.plan)
-        assert found == [good]
 
     def test_says_why_an_evaluator_cannot_be_built(self) -> None:
         pool = RayPool(unloadable, workers=1)
@@ -123,6 +136,22 @@ class TestRayPool(PoolContract):
         pool = RayPool(Sharing(), workers=2)
         assert len(list(pool.evaluate(self.plans(4), "confirm"))) == 4
         pool.close()
+
+    @pytest.mark.parametrize("stop", [False, True])
+    def test_cuts_off_an_evaluation_that_takes_too_long(self, tmp_path: Path, stop: bool) -> None:
+        pool = RayPool(partial(Hanging, tmp_path / "tally", stop), workers=1, timeout_s=1.0)
+        plan, hangs = self.plans(1)[0], SPACE.sparsest
+        started = time.monotonic()
+        found = {one.plan: one for one in pool.evaluate([hangs, plan])}
+        elapsed = time.monotonic() - started
+        pool.close()
+        failure = found[hangs]
+        assert isinstance(failure, Failure) and isinstance(found[plan], Evaluation)
+        assert (failure.cause, failure.attempts) == ("timeout", ATTEMPTS)
+        assert "longer than 1 s" in failure.reason
+        assert (tmp_path / "tally").stat().st_size == ATTEMPTS
+        # each attempt is cut at most 5 s late; the rest is for starting workers
+        assert elapsed < ATTEMPTS * (1.0 + 5.0) + 30.0
 
     def test_closing_ends_the_workers(self, pool: RayPool) -> None:
         list(pool.evaluate(self.plans(3)))
