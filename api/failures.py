@@ -58,8 +58,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, RequestValidationError):
         return _of_fields(error.errors())
     if isinstance(error, HTTPException):
-        type = _BY_STATUS.get(error.status_code, "invalid-request" if error.status_code < 500 else "internal")
-        return Problem(type, error.status_code, str(error.detail), headers=error.headers)
+        slug = _BY_STATUS.get(error.status_code, "invalid-request" if error.status_code < 500 else "internal")
+        return Problem(slug, error.status_code, str(error.detail), headers=error.headers)
     if isinstance(error, SettingError | PlanError):
         return Problem("invalid-request", 422, str(error))
     for kind in type(error).__mro__:

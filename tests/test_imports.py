@@ -33,6 +33,7 @@ THINKING = (
     "models.plan",
     "models.space",
     "models.work",
+    "models.variants",
     "models.errors",
     "models.adaptation",
     "latency.statistics",
