@@ -1,11 +1,11 @@
 """Options that several commands share, and how they become a request."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from latency.setting import Setting
+from search import defaults
 from search.errors import JobError
 from search.targets import Target
 
@@ -39,16 +39,17 @@ def setting_of(
     Raises:
         JobError, SettingError: an option is out of range.
     """
-    values: dict[str, Any] = {
-        "scope": scope or target.scope,
-        "batch": target.batch if batch is None else batch,
-        "input_size": target.input_size if img_size is None else size_of(img_size),
-        "dtype": dtype,
-        "runtime": runtime,
-        "device": device or target.device or first_device(),
-        "threads": threads,
-    }
-    return Setting(**values)
+    return defaults.setting_of(
+        target,
+        device=device,
+        batch=batch,
+        input_size=None if img_size is None else size_of(img_size),
+        scope=scope,
+        dtype=dtype,
+        runtime=runtime,
+        threads=threads,
+        first_device=first_device,
+    )
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -67,7 +68,7 @@ def size_of(text: str) -> tuple[int, int]:
 
 def first_device() -> str:
     """The first GPU, else the CPU; torch is asked only where there is a driver."""
-    if not Path("/dev/nvidiactl").exists() and not Path("/proc/driver/nvidia").exists():
+    if not defaults.has_gpu_driver():
         return "cpu"
     import torch
 
