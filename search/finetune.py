@@ -73,6 +73,7 @@ class Tuned:
         state: "finished", "stopped early" or "failed".
         checkpoint: weights of the last finished epoch.
         work_dir: logs and checkpoints.
+        reason: why it failed, one line.
     """
 
     plan: Plan
@@ -83,6 +84,7 @@ class Tuned:
     state: str
     checkpoint: str | None
     work_dir: str
+    reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
@@ -177,7 +179,10 @@ def _result(one: Finalist, folder: Path, metric: str, options: Options, failure:
     seen = read_epochs(work_dir)
     trained = {epoch: metrics[metric] for epoch, metrics in seen.items() if epoch > 0}
     last = max(trained, default=0)
-    state = "finished" if last >= epochs_of(one.bundle, options) else "stopped early" if failure is None else "failed"
+    if last >= epochs_of(one.bundle, options):
+        state = "finished"
+    else:  # nobody is stopped early before a first epoch, so without one it failed, whatever Tune knows of it
+        state = "failed" if failure is not None or not trained else "stopped early"
     checkpoint = work_dir / f"epoch_{last}.pth"
     return Tuned(
         plan=one.plan,
@@ -188,4 +193,5 @@ def _result(one: Finalist, folder: Path, metric: str, options: Options, failure:
         state=state,
         checkpoint=str(checkpoint) if checkpoint.is_file() else None,
         work_dir=str(work_dir),
+        reason="" if state != "failed" else failure or f"no epoch was finished; see the logs in {work_dir}",
     )

@@ -57,9 +57,14 @@ def finetune(
         [one.to_dict() | {"plan": str(one.plan)} for one in result],
         ("plan", "latency_ms", "before", "after", "epochs", "state", "checkpoint"),
     )
+    for one in result:
+        if one.reason:
+            print(f"failed: {one.plan}: {one.reason}", file=sys.stderr)
     best = result[0]
     change = f"{best.before or 0:.2f} -> {best.after or 0:.2f}"
     print(f"best after fine-tuning: {best.plan}, {row.job.metric} {change}: {best.checkpoint}")
+    if best.before is not None and best.after is not None and best.after < best.before:
+        print("training did not help this plan: train longer, or keep the weights of its bundle")
 
 
 def add_to(app: typer.Typer) -> None:
