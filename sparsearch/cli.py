@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 import typer
 
-from sparsearch.commands import bundles, demo, doctor, finetune, measure, records, search, serve, targets, training
+from sparsearch.commands import (
+    actions,
+    bundles,
+    demo,
+    doctor,
+    finetune,
+    measure,
+    records,
+    search,
+    serve,
+    targets,
+    training,
+)
 from sparsearch.failures import FAILED, OK
 
 app = typer.Typer(
@@ -20,9 +32,9 @@ app = typer.Typer(
     "on this device?\n\n"
     "First steps: **sparsearch demo** (built-in data, minutes on a CPU), then **sparsearch target add** for your model "
     "and **sparsearch search --target NAME --max-ms 35**.\n\n"
-    "Exit codes: 0 done, 2 refused, 3 infeasible, 4 failed, 5 cancelled.",
+    "Exit codes: 0 done, 2 refused, 3 infeasible, 4 failed, 5 cancelled, 75 try again (the service is full or away).",
 )
-for group in (demo, search, serve, records, bundles, measure, training, finetune, targets, doctor):
+for group in (demo, search, serve, records, actions, bundles, measure, training, finetune, targets, doctor):
     group.add_to(app)
 
 

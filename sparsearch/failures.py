@@ -7,9 +7,11 @@ from collections.abc import Callable
 from latency.errors import LatencyError, SettingError
 from models.errors import CheckpointError, ModelError
 from search.errors import BudgetError, JobError, SamplerError, SearchError, TargetError
+from sparsearch.client.errors import Busy, ClientError, Infeasible, NotFound, Refused, Unreachable
 
-OK, REFUSED, INFEASIBLE, FAILED, CANCELLED = 0, 2, 3, 4, 5
-"""Exit codes: done; the request was refused; no plan can meet the budget; it broke; it was interrupted."""
+OK, REFUSED, INFEASIBLE, FAILED, CANCELLED, TRY_AGAIN = 0, 2, 3, 4, 5, 75
+"""Exit codes: done; the request was refused; no plan can meet the budget; it broke; it was interrupted; the service is
+full or cannot be reached."""
 
 DEBUG = "SPARSEARCH_DEBUG"
 
@@ -22,16 +24,27 @@ def code_of(error: BaseException) -> int:
         return CANCELLED
     if isinstance(error, _REFUSALS):
         return REFUSED
+    if isinstance(error, ClientError):
+        return _code_of_service(error)
     if isinstance(error, ModelError) and not isinstance(error, CheckpointError):
         return REFUSED
     return FAILED
+
+
+def _code_of_service(error: ClientError) -> int:
+    if isinstance(error, Busy | Unreachable):
+        return TRY_AGAIN
+    if isinstance(error, Infeasible):
+        return INFEASIBLE
+    # as for searches stored here, an unknown id is no wrong request but something that has gone
+    return REFUSED if isinstance(error, Refused) and not isinstance(error, NotFound) else FAILED
 
 
 def message_of(error: BaseException) -> str:
     """One line or a few for people; foreseen errors speak for themselves."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    if isinstance(error, SearchError | ModelError | LatencyError):
+    if isinstance(error, SearchError | ModelError | LatencyError | ClientError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from sparsearch.client.decoding import decode
@@ -21,7 +21,9 @@ from sparsearch.client.errors import BadAnswer, Busy, ClientError, TimedOut
 from sparsearch.client.following import follow
 from sparsearch.client.records import Event, Front, Search, Target, Trial, Validation, Version
 from sparsearch.client.retrying import Patience, retried
-from sparsearch.client.transport import Reply, Transport
+
+if TYPE_CHECKING:
+    from sparsearch.client.transport import Reply, Transport
 
 Record = TypeVar("Record")
 
@@ -51,9 +53,14 @@ class Client:
         url: str = "http://127.0.0.1:8777",
         token: str | None = None,
         patience: Patience | None = None,
-        transport: Transport | None = None,
+        transport: "Transport | None" = None,
     ) -> None:
-        self._transport = transport or Transport(url, token)
+        if transport is None:
+            # httpx takes a tenth of a second to import, and most commands need no service
+            from sparsearch.client.transport import Transport
+
+            transport = Transport(url, token)
+        self._transport = transport
         self._patience = patience or Patience()
         self.url = self._transport.url
 
@@ -131,7 +138,7 @@ class Client:
             label: only those with this key and value.
             page_size: searches per request, at most 200.
         """
-        pair = None if label is None else f"{label[0]}={label[1]}"
+        pair = None if label is None else f"{label[0]}:{label[1]}"
         return self._pages(Search, "/v1/searches", {"state": state, "target": target, "label": pair}, page_size)
 
     def get(self, id: str) -> Search:
@@ -256,7 +263,7 @@ class Client:
         headers = {"Content-Type": "application/octet-stream"}
         query = {"name": name or file.stem}
 
-        def send() -> Reply:
+        def send() -> "Reply":
             try:
                 with file.open("rb") as content:
                     return self._transport.request(
@@ -286,7 +293,7 @@ class Client:
     def _act(self, id: str, action: str) -> Search:
         return decode(Search, self._call("POST", f"{_path(id)}/{action}").json())
 
-    def _call(self, method: str, path: str, **options: Any) -> Reply:
+    def _call(self, method: str, path: str, **options: Any) -> "Reply":
         return retried(lambda: self._transport.request(method, path, **options), self._patience)
 
     def _pages(self, kind: type[Record], path: str, query: Mapping[str, Any], size: int) -> Iterator[Record]:

@@ -7,15 +7,18 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparsearch.client.errors import BadAnswer, ClientError, DamagedDownload
-from sparsearch.client.transport import Download, Transport
+
+if TYPE_CHECKING:
+    from sparsearch.client.transport import Download, Transport
 
 _DIGEST = re.compile(r'"?([0-9a-f]{64})"?')
 _FILENAME = re.compile(r'filename="?([A-Za-z0-9][A-Za-z0-9._-]{0,150})"?\s*(?:;|$)')
 
 
-def save(transport: Transport, path: str, to: Path, name: str) -> Path:
+def save(transport: "Transport", path: str, to: Path, name: str) -> Path:
     """Fetch a file.
 
     Args:
@@ -48,7 +51,7 @@ def save(transport: Transport, path: str, to: Path, name: str) -> Path:
     return file
 
 
-def _write(download: Download, scratch: Path) -> str:
+def _write(download: "Download", scratch: Path) -> str:
     """Write all pieces; returns their sha256."""
     digest = hashlib.sha256()
     with scratch.open("xb") as sink:

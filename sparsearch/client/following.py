@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparsearch.client.errors import BadAnswer, ClientError, Unreachable
 from sparsearch.client.records import Event
 from sparsearch.client.retrying import Patience
-from sparsearch.client.transport import Transport
+
+if TYPE_CHECKING:
+    from sparsearch.client.transport import Transport
 
 _FAREWELL = "shutdown"
 
 
 def follow(
-    transport: Transport, path: str, after: int | None, patience: Patience, resting: Callable[[], bool]
+    transport: "Transport", path: str, after: int | None, patience: Patience, resting: Callable[[], bool]
 ) -> Iterator[Event]:
     """Events until the search ends.
 

@@ -269,6 +269,7 @@ class Target:
     kind: str | None = None
     description: str = ""
     metric: str | None = None
+    simulated: bool | None = None
     setting: Mapping[str, Any] = field(default_factory=dict)
     ready: bool | None = None
     problem: str | None = None

@@ -18,6 +18,9 @@ from sparsearch.client.errors import BadAnswer, ClientError, Problem, Unreachabl
 SILENCE_S = 45.0
 """An event stream that says nothing for so long is dead: the service sends a ping every 15 s."""
 
+MAKING_S = 300.0
+"""A file may have to be made before its first byte comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -134,7 +137,8 @@ class Transport:
         Raises:
             Problem, Unreachable: see `request`; also while it is read.
         """
-        with self._foreseen(), self._http.stream("GET", self.url + path) as reply:
+        timeout = httpx.Timeout(self._timeout.connect, read=MAKING_S)
+        with self._foreseen(), self._http.stream("GET", self.url + path, timeout=timeout) as reply:
             if not reply.is_success:
                 reply.read()
             _check(reply)
@@ -157,7 +161,8 @@ class Transport:
             if not source.response.is_success:
                 source.response.read()
             _check(source.response)
-            yield source.iter_sse()
+            # 204: the search has ended and nothing follows
+            yield iter(()) if source.response.status_code == 204 else source.iter_sse()
 
     def close(self) -> None:
         """Close the connections."""

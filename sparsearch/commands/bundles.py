@@ -15,12 +15,17 @@ from search.targets import find
 from sparsearch import options
 from sparsearch.command import add
 from sparsearch.failures import FAILED, OK
+from sparsearch.remote.connect import Server, TokenFile, connect, named
 
 
 def export(
     search: options.SearchId = "last",
     plan: Annotated[str | None, typer.Option(help="Another plan of the front, as JSON. Default: the answer.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder to write. Default: below the state home.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write. Default: below the state home; with --server: here.")
+    ] = None,
+    server: Server = None,
+    token_file: TokenFile = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write the bundle of a finished search: fine-tune config, weights, manifest, report, zip.
@@ -29,6 +34,14 @@ def export(
 
     Example: `sparsearch export last --output ./answer`, then `sparsearch train ./answer/finetune.py`.
     """
+    if server:
+        from sparsearch.remote.bundles import export as fetch
+
+        with connect(server, token_file) as client:
+            wanted = None if plan is None else Plan.from_json(plan)
+            fetched = fetch(client, named(client, search).id, wanted, output)
+        print(json.dumps(fetched) if as_json else f"{fetched['path']}\n{fetched['zip']}")
+        return
     from search.exporting import export as write
     from search.store.store import Store
 

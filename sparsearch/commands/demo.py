@@ -14,6 +14,7 @@ from search.targets import Target, find
 from sparsearch import options
 from sparsearch.command import add
 from sparsearch.views import view_of
+from sparsearch.views.ending import Ending
 
 TARGET = "digits-sparsevit"
 SHARE = 0.7
@@ -69,7 +70,7 @@ def demo(
                 view.show(event)
             _say(f"budget: {job.budget}, {SHARE:.0%} of the way from floor to dense", as_json)
             outcome = coordinator.resume(row.id, view.show)
-            view.conclude(outcome)
+            view.conclude(Ending.of(outcome))
     return outcome.exit_code
 
 

@@ -13,7 +13,9 @@ from search.records import Job
 from search.targets import find
 from sparsearch import options
 from sparsearch.command import add
+from sparsearch.remote.connect import Server, TokenFile, connect, named
 from sparsearch.views import view_of
+from sparsearch.views.ending import Ending
 
 _EXAMPLES = """
 Examples:
@@ -25,6 +27,8 @@ Examples:
     sparsearch search --target synthetic-swin-t --max-ms 35 --evaluations 200     (simulated, seconds)
 
     sparsearch search --resume last                                               (nothing finished is repeated)
+
+    sparsearch search --target mine --max-ms 35 --server http://gpu-host:8777   (Ctrl-C stops watching)
 """
 
 
@@ -53,6 +57,8 @@ def search(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder of the bundle. Default: below the state home.")] = None,
     resume: Annotated[str | None, typer.Option(help="Go on with this search instead (`last`: the newest).")] = None,
+    server: Server = None,
+    token_file: TokenFile = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Find the plan with the best accuracy inside a latency budget: measured, verified, exported."""
@@ -62,10 +68,29 @@ def search(
     home = Home.default()
     if resume is not None and (target is not None or max_ms is not None):
         raise JobError("--resume goes on with a stored request; leave --target and --max-ms out")
+    if resume is None and (target is None or max_ms is None):
+        raise JobError("a search needs --target and --max-ms (or --resume); see: sparsearch target list")
+    if server:
+        if latency_model is not None or output is not None:
+            raise JobError("--latency-model and --output are for searches here; leave them out with --server")
+        size = None if img_size is None else options.size_of(img_size)
+        asked = {"scope": scope, "batch": batch, "img_size": size, "device": device, "threads": threads}
+        return _in_service(
+            server,
+            token_file,
+            as_json,
+            resume,
+            target,
+            max_ms,
+            min_ms=min_ms,
+            stat=stat,
+            setting={**_given(asked), "dtype": dtype, "runtime": runtime},
+            effort=_given({"evaluations": evaluations, "images": images, "workers": workers}),
+            sampler=sampler,
+            seed=seed,
+        )
     job = None
-    if resume is None:
-        if target is None or max_ms is None:
-            raise JobError("a search needs --target and --max-ms (or --resume); see: sparsearch target list")
+    if target is not None and max_ms is not None:
         # the budget first: a wrong number should not wait for anything
         budget = Budget(max_ms, min_ms, _statistic(stat))
         about = find(target, home)
@@ -88,8 +113,35 @@ def search(
         known = job if job is not None else store.search(str(resume)).job
         with view_of(known, as_json) as view:
             outcome = coordinator.run(job, view.show) if job is not None else coordinator.resume(str(resume), view.show)
-            view.conclude(outcome)
+            view.conclude(Ending.of(outcome))
     return outcome.exit_code
+
+
+def _in_service(
+    server: str,
+    token_file: Path | None,
+    as_json: bool,
+    resume: str | None,
+    target: str | None,
+    max_ms: float | None,
+    **request: Any,
+) -> int:
+    from sparsearch.remote.watching import follow
+
+    with connect(server, token_file) as client:
+        if resume is not None:
+            found = client.resume(named(client, resume).id)
+        else:
+            assert target is not None and max_ms is not None
+            Budget(max_ms, request["min_ms"])  # JSON has no NaN to send
+            found = client.search(target, max_ms, **request)
+        if not as_json:
+            print(f"search {found.id} in {client.url}: {found.state}", flush=True)
+        return follow(client, found, as_json)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def read_model(path: Path) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import sys
 from typing import Protocol
 
-from search.answer import Outcome
-from search.records import Event, Job
+from search.records import Event
+from sparsearch.views.asked import Asked
+from sparsearch.views.ending import Ending
 
 
 class View(Protocol):
@@ -17,12 +18,12 @@ class View(Protocol):
     def show(self, event: Event) -> None:
         """An event, after it was stored."""
 
-    def conclude(self, outcome: Outcome) -> None:
+    def conclude(self, ending: Ending) -> None:
         """The end."""
 
 
-def view_of(job: Job, as_json: bool) -> View:
-    """The view that suits where stdout goes."""
+def view_of(job: Asked, as_json: bool) -> View:
+    """The view that suits where stdout goes; `job` is the request, a stored one or one of a service."""
     if as_json:
         from sparsearch.views.lines import JsonLines
 

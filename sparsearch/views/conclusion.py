@@ -1,56 +1,56 @@
 """The last words of a search: what was asked, what was found, how sure it is, what to do next."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from search.answer import Answer, Outcome
-from search.records import Job
+from sparsearch.views.asked import Asked
+from sparsearch.views.ending import Ending, Found
 from sparsearch.views.progress import latency
+from sparsearch.views.timed import Timed
 
 
-def conclusion(outcome: Outcome, job: Job) -> str:
+def conclusion(ending: Ending, job: Asked) -> str:
     """Some lines of text."""
-    lines = [f"search {outcome.id}: {outcome.state}"]
-    answer = outcome.answer
-    if answer is None:
-        lines.append(f"  {outcome.message}")
+    lines = [f"search {ending.id}: {ending.state}"]
+    found = ending.found
+    if found is None:
+        lines.append(f"  {ending.message}")
         return "\n".join(lines)
-    lines.append(f"  floor      {latency(answer.floor)}")
-    lines.append(f"  dense      {latency(answer.dense)}  {_scores(answer.dense_metrics)}".rstrip())
-    if answer.dense_fits:
+    lines.append(f"  floor      {_latency(found.floor)}")
+    lines.append(f"  dense      {_latency(found.dense)}  {_scores(found.dense_metrics)}".rstrip())
+    if found.dense_fits:
         lines.append(f"  note       the dense plan fits into {job.budget} by itself")
-    if answer.plan is None:
-        lines.append(f"  {outcome.message}")
-        if answer.nearest is not None:
-            lines.append(f"  nearest    {answer.nearest}")
+    if found.plan is None:
+        lines.append(f"  {ending.message}")
+        if found.nearest is not None:
+            lines.append(f"  nearest    {found.nearest}")
     else:
-        lines += _found(outcome.id, answer, job)
-    if answer.simulated:
+        lines += _answer(ending.id, found, job)
+    if found.simulated:
         lines.append("  SIMULATED: no statement about real hardware or a real model")
-    if answer.bundle is not None:
-        lines.append(f"  bundle     {answer.bundle}")
-        lines.append(f"  next       sparsearch verify {answer.bundle}")
-        if (Path(answer.bundle) / "finetune.py").is_file():
-            lines.append(f"             sparsearch train {answer.bundle}/finetune.py")
+    if ending.bundle is not None:
+        lines.append(f"  bundle     {ending.bundle}")
+    lines += [f"  {'' if number else 'next':10} {step}" for number, step in enumerate(ending.steps)]
     return "\n".join(lines)
 
 
-def _found(search: str, answer: Answer, job: Job) -> list[str]:
-    assert answer.latency is not None
-    upper = (answer.decision or {}).get("upper_ms")
-    bound = "unknown" if upper is None else f"{upper:.4g} ms"
+def _answer(search: str, found: Found, job: Asked) -> list[str]:
+    bound = "unknown" if found.upper_ms is None else f"{found.upper_ms:.4g} ms"
     lines = [
-        f"  plan       {answer.plan}",
-        f"  latency    {latency(answer.latency)}; upper bound {bound} for a budget of {job.budget}",
-        f"  accuracy   {_scores(answer.metrics)} on the search images",
+        f"  plan       {found.plan}",
+        f"  latency    {_latency(found.latency)}; upper bound {bound} for a budget of {job.budget}",
+        f"  accuracy   {_scores(found.metrics)} on the search images",
     ]
-    if answer.confirmed is not None:
-        lines.append(f"  confirmed  {_scores(answer.confirmed)} on images the search did not use")
-    if answer.dense_confirmed is not None:
-        lines.append(f"  (dense)    {_scores(answer.dense_confirmed)} on the same images")
-    lines.append(f"  front      {len(answer.front)} plans: sparsearch front {search}")
-    lines.append(f"  effort     {answer.evaluated} plans evaluated, {answer.reused} of them known before")
+    if found.confirmed is not None:
+        lines.append(f"  confirmed  {_scores(found.confirmed)} on images the search did not use")
+    if found.dense_confirmed is not None:
+        lines.append(f"  (dense)    {_scores(found.dense_confirmed)} on the same images")
+    lines.append(f"  front      {found.front} plans: sparsearch front {search}")
+    lines.append(f"  effort     {found.evaluated} plans evaluated, {found.reused} of them known before")
     return lines
+
+
+def _latency(took: Timed | None) -> str:
+    return "not measured" if took is None else latency(took)
 
 
 def _scores(metrics: Mapping[str, float] | None) -> str:

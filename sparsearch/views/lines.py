@@ -3,9 +3,10 @@
 import json
 import sys
 
-from search.answer import Outcome
-from search.records import Event, Job
+from search.records import Event
+from sparsearch.views.asked import Asked
 from sparsearch.views.conclusion import conclusion
+from sparsearch.views.ending import Ending
 from sparsearch.views.progress import Progress, duration, latency
 
 
@@ -22,11 +23,9 @@ class JsonLines:
         """See `View.show`."""
         self._write(event.to_dict())
 
-    def conclude(self, outcome: Outcome) -> None:
+    def conclude(self, ending: Ending) -> None:
         """See `View.conclude`."""
-        answer = None if outcome.answer is None else outcome.answer.to_dict()
-        data = {"id": outcome.id, "state": outcome.state, "message": outcome.message, "answer": answer}
-        self._write({"kind": "outcome", "exit_code": outcome.exit_code, "data": data})
+        self._write({"kind": "outcome", "exit_code": ending.exit_code, "data": ending.data})
 
     def _write(self, data: object) -> None:
         sys.stdout.write(json.dumps(data) + "\n")
@@ -40,7 +39,7 @@ class PlainLines:
         job: the request.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Asked) -> None:
         self._progress = Progress(job)
         self._said = 0
         self._best: object = None
@@ -74,9 +73,9 @@ class PlainLines:
             self._say(remark)
         self._said = len(known.remarks)
 
-    def conclude(self, outcome: Outcome) -> None:
+    def conclude(self, ending: Ending) -> None:
         """See `View.conclude`."""
-        self._say(conclusion(outcome, self._progress.job))
+        self._say(conclusion(ending, self._progress.job))
 
     def _say(self, line: str) -> None:
         print(line, flush=True)

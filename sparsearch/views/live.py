@@ -7,9 +7,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.answer import Outcome
-from search.records import Event, Job, Point
+from search.records import Event, Point
+from sparsearch.views.asked import Asked
 from sparsearch.views.conclusion import conclusion
+from sparsearch.views.ending import Ending
 from sparsearch.views.progress import Progress, duration, latency
 
 _ROWS = 12
@@ -24,7 +25,7 @@ class LiveTable:
         console: where to draw; None: the terminal.
     """
 
-    def __init__(self, job: Job, console: Console | None = None) -> None:
+    def __init__(self, job: Asked, console: Console | None = None) -> None:
         self._progress = Progress(job)
         self._console = console or Console()
         self._live = Live(console=self._console, refresh_per_second=4, transient=True)
@@ -41,18 +42,18 @@ class LiveTable:
         self._progress.apply(event)
         self._live.update(draw(self._progress))
 
-    def conclude(self, outcome: Outcome) -> None:
+    def conclude(self, ending: Ending) -> None:
         """See `View.conclude`."""
         self._live.stop()
         self._console.print(front_table(self._progress.front, self._progress.best, self._progress.job))
-        self._console.print(conclusion(outcome, self._progress.job), highlight=False, markup=False, soft_wrap=True)
+        self._console.print(conclusion(ending, self._progress.job), highlight=False, markup=False, soft_wrap=True)
 
 
 def draw(known: Progress) -> Group:
     """Everything that is known, as something rich can draw."""
     head = Table.grid(padding=(0, 2))
     head.add_row("target", escape(f"{known.job.target}, {known.job.budget}, sampler {known.job.sampler}"))
-    head.add_row("device", escape(f"{known.device or known.job.setting.device}; {known.job.setting}"))
+    head.add_row("device", escape("; ".join(filter(None, (known.device, str(known.job.setting))))))
     if known.floor is not None and known.dense is not None:
         head.add_row("floor", latency(known.floor))
         head.add_row("dense", latency(known.dense))
@@ -67,7 +68,7 @@ def draw(known: Progress) -> Group:
     return Group(head, bar, front_table(known.front, known.best, known.job), remarks)
 
 
-def front_table(points: tuple[Point, ...], best: Point | None, job: Job) -> Table:
+def front_table(points: tuple[Point, ...], best: Point | None, job: Asked) -> Table:
     """The front, fastest first; the middle is left out when it is long."""
     table = Table(title=f"front ({len(points)} plans)", title_justify="left")
     table.add_column("ms", justify="right")

@@ -1,11 +1,13 @@
 """What is known of a running search, folded from its events. No output, no clock."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from latency.record import Measurement
-from search.records import Event, Job, Point
+from search.records import Event, Point
+from sparsearch.views.asked import Asked
+from sparsearch.views.timed import Timed, timed
 
 PHASES = {
     "measure": "measuring latency",
@@ -23,11 +25,11 @@ class Progress:
         job: the request.
     """
 
-    job: Job
+    job: Asked
     state: str = "queued"
     device: str = ""
-    floor: Measurement | None = None
-    dense: Measurement | None = None
+    floor: Timed | None = None
+    dense: Timed | None = None
     phase: str = ""
     done: int = 0
     total: int = 0
@@ -50,11 +52,11 @@ class Progress:
             self.remarks.append(data["message"])
 
     def _prepared(self, data: Mapping[str, Any]) -> None:
-        self.device = str(data["device"].get("name", self.job.setting.device))
+        self.device = str(data["device"].get("name") or "")
 
     def _measurement(self, data: Mapping[str, Any]) -> None:
         if data["purpose"] == "ends":
-            self.floor, self.dense = map(Measurement.from_dict, data["measurements"])
+            self.floor, self.dense = map(timed, data["measurements"])
 
     def _latency_model(self, data: Mapping[str, Any]) -> None:
         verdict = "passed its gates" if data["steers"] else "missed a gate: forecasts are uncertain"
@@ -62,6 +64,9 @@ class Progress:
 
     def _evaluation(self, data: Mapping[str, Any]) -> None:
         self.evaluated += 1
+
+    def _failure(self, data: Mapping[str, Any]) -> None:
+        self.remarks.append(f"warning: evaluation {data['number']} failed ({data['cause']}): {data['reason']}")
 
     def _front(self, data: Mapping[str, Any]) -> None:
         self.front = tuple(Point.from_dict(point) for point in data["points"])
@@ -73,7 +78,7 @@ class Progress:
         self.rate, self.eta_s = data["rate"], data["eta_s"]
 
     def _verify(self, data: Mapping[str, Any]) -> None:
-        took = Measurement.from_dict(data["measurement"])
+        took = timed(data["measurement"])
         verdict = "meets the budget" if data["accepted"] else "is not shown to meet the budget"
         self.remarks.append(f"finalist {data['rank'] + 1}: {latency(took)}, {verdict}")
 
@@ -85,10 +90,12 @@ class Progress:
         self.remarks.append(prefix + data["message"])
 
 
-def latency(measurement: Measurement) -> str:
-    """ "12.34 ms (95 % interval 12.30 to 12.39)"."""
-    low, high = measurement.interval_ms
-    return f"{measurement.median_ms:.4g} ms (95 % interval {low:.4g} to {high:.4g})"
+def latency(took: Timed) -> str:
+    """ "12.34 ms (95 % interval 12.30 to 12.39)"; without an interval where too few samples give none."""
+    low, high = took.interval_ms
+    if not math.isfinite(high):
+        return f"{took.median_ms:.4g} ms"
+    return f"{took.median_ms:.4g} ms (95 % interval {low:.4g} to {high:.4g})"
 
 
 def duration(seconds: float | None) -> str:

@@ -11,6 +11,7 @@ from models.plan import Plan
 from search.answer import Answer, Outcome
 from search.records import Event, Point
 from sparsearch.views.conclusion import conclusion
+from sparsearch.views.ending import Ending
 from sparsearch.views.lines import PlainLines
 from sparsearch.views.live import LiveTable, draw
 from sparsearch.views.progress import Progress, duration, latency
@@ -84,7 +85,7 @@ def test_the_live_table_shows_front_best_rate_and_eta_and_takes_words_literally(
         for event in script():
             view.show(event)
         known = view._progress
-        view.conclude(Outcome("s-1", "succeeded", "", answer()))
+        view.conclude(Ending.of(Outcome("s-1", "succeeded", "", answer())))
     console.print(draw(known))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for part in ("front (1 plans)", "41.00", "0.50/s", "0:12 left", "a [bold]device[/]", "upper bound 29.6 ms", "3/9"):
@@ -93,11 +94,11 @@ def test_the_live_table_shows_front_best_rate_and_eta_and_takes_words_literally(
 
 def test_a_conclusion_tells_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "finetune.py").write_text("")
-    words = conclusion(Outcome("s-1", "succeeded", "", replace(answer(), bundle=str(tmp_path))), job())
+    words = conclusion(Ending.of(Outcome("s-1", "succeeded", "", replace(answer(), bundle=str(tmp_path)))), job())
     assert f"sparsearch verify {tmp_path}" in words and f"sparsearch train {tmp_path}/finetune.py" in words
-    assert "sparsearch train" not in conclusion(Outcome("s-1", "succeeded", "", answer()), job())
+    assert "sparsearch train" not in conclusion(Ending.of(Outcome("s-1", "succeeded", "", answer())), job())
     assert "sparsearch front s-1" in words and "40.50" in words
-    failed = conclusion(Outcome("s-2", "failed", "the disk is full", None), job())
+    failed = conclusion(Ending.of(Outcome("s-2", "failed", "the disk is full", None)), job())
     assert failed == "search s-2: failed\n  the disk is full"
 
 

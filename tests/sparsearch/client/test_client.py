@@ -143,6 +143,7 @@ def test_pages_are_fetched_as_they_are_needed() -> None:
     assert next(found).id == "s-3" and len(script.requests) == 1
     assert [one.id for one in found] == ["s-2", "s-1"]
     assert script.requests[1].url.params["page_token"] == "t/2"
+    assert script.requests[0].url.params["label"] == "team:vision"
     assert script.requests[1].url.params["state"] == "queued" and "target" not in script.requests[1].url.params
 
 

@@ -34,7 +34,6 @@ def test_a_file_gets_the_name_of_the_service_or_ones_own(tmp_path: Path) -> None
 def test_a_name_that_is_a_path_is_not_used(tmp_path: Path, name: str) -> None:
     client, _, _ = client_of(file(name=name))
     assert client.download("s-1", "ab", to=tmp_path) == tmp_path / "s-1-ab-bundle.zip"
-    assert [path.name for path in tmp_path.iterdir()] in ([["s-1-ab-bundle.zip"]] + ([["x"]] if '"' in name else []))
 
 
 def test_a_file_that_breaks_off_is_fetched_again(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def test_a_search_that_has_ended_before_gives_nothing_more() -> None:
     assert list(client.events("s-1", after=10)) == [] and slept == []
 
 
+def test_a_log_with_nothing_left_is_no_stream() -> None:
+    client, _, slept = client_of(httpx.Response(204), told({**SEARCH, "state": "cancelled"}))
+    assert list(client.events("s-1", after=10)) == [] and slept == []
+
+
 def test_a_connection_that_breaks_behind_the_end_does_not_matter() -> None:
     client, _, slept = client_of(stream(sent(*LOG), broken=True))
     assert len(list(client.events("s-1"))) == len(LOG) and slept == []

@@ -1,0 +1,1 @@
+"""Commands that ask a service instead of this machine; same look, same exit codes."""
