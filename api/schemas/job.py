@@ -37,6 +37,7 @@ def job_of(request: SearchRequest, target: Target) -> Job:
         metric=target.metric,
         images=effort.images,
         seconds=effort.seconds,
+        evaluation_timeout_s=effort.evaluation_timeout_s,
         name=request.name,
         labels=request.labels,
     )

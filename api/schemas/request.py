@@ -51,6 +51,8 @@ class EffortRequest(Asked):
     """Images per evaluation; null: all."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Evaluating processes; more than one run on Ray."""
+    evaluation_timeout_s: Annotated[float, Field(gt=0, le=604_800)] = 1800.0
+    """An evaluation that takes longer is cut off and tried again, three times in all."""
 
 
 class SearchRequest(Asked):

@@ -97,6 +97,7 @@ class Effort(Told):
     seconds: float | None
     images: int | None
     workers: int
+    evaluation_timeout_s: float
 
 
 class Request(Told):
