@@ -45,7 +45,7 @@ TYPES: Mapping[str, ProblemType] = MappingProxyType(
         ),
         "state-conflict": ProblemType(
             "The search is in another state",
-            "The action does not apply to the search in its present `state`; `allowed` lists the actions that do.",
+            "The action does not apply to a search in this `state`; `allowed` says when it would, or what would.",
         ),
         "idempotency-in-flight": ProblemType(
             "The first request with this key is still being answered", "Wait a moment and send the same request again."
@@ -80,6 +80,13 @@ TYPES: Mapping[str, ProblemType] = MappingProxyType(
         "cross-site": ProblemType(
             "The request came from another site",
             "Browsers may only send requests from this service's own pages. Programs: send no Origin, or a token.",
+        ),
+        "not-exportable": ProblemType(
+            "There is nothing to export",
+            "The search has no answer yet (watch its `state`), or the bundle could not be made; `detail` says why.",
+        ),
+        "range-not-satisfiable": ProblemType(
+            "The range cannot be served", "Ask for one range of bytes inside the file; Content-Range tells its size."
         ),
         "not-found": ProblemType(
             "There is nothing here", "Check the path and the id; GET /openapi.json lists the paths."
