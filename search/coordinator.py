@@ -3,6 +3,8 @@
 with Store.open(home.database) as store:                     # the one writer of this home
     outcome = Coordinator(store, home).run(job, on_event)    # -> Outcome(id, state, message, answer), .exit_code
     outcome = Coordinator(store, home).resume("20261121-0930", on_event)
+
+A service runs several searches at once: one coordinator each, in threads of their own, over one store.
 """
 
 import contextlib
@@ -12,30 +14,41 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from types import FrameType
+from typing import Literal, TypeAlias
 
 from search.answer import Outcome
+from search.attempts import ended, following
+from search.ending import end as ending
 from search.errors import RunnerError
 from search.home import Home
+from search.pools.mishaps import oom_kills
 from search.preflight import preflight
-from search.process import COMMAND, RunnerProcess
+from search.process import COMMAND, RunnerProcess, cause_of, in_words
 from search.records import Event, Job
 from search.store.rows import SearchRow
 from search.store.store import Store
-from search.targets import Target, find
+from search.targets import Target
 
 OnEvent = Callable[[Event], None]
+Intent: TypeAlias = Literal["cancel", "pause", "release"]
 
-ATTEMPTS = 3
-"""Runner processes that may die without a word before a search counts as failed."""
+DEATHS = 3
+"""Runner processes that may die in a row, with nothing finished in between, before a search counts as failed."""
+
+RELEASE_S = 1.0
+"""How long a runner may take to end when the service goes down."""
+
+_REMARKS = frozenset({"attempt", "condition", "log", "progress", "state"})
+"""Kinds of events that are no progress: a runner that dies after nothing else has died in vain."""
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Coordinator:
-    """Runs searches one at a time.
+    """Runs searches, one at a time. Its four ways to interfere may be called from any thread, also before it runs.
 
     Args:
-        store: open for writing.
+        store: open for writing; others may use it at the same time.
         home: where logs and bundles go, and where the user's targets are.
         command: how to start a runner.
     """
@@ -44,8 +57,11 @@ class Coordinator:
         self._store = store
         self._home = home
         self._command = command
-        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._intent: Intent | None = None
+        self._stopping = False
         self._runner: RunnerProcess | None = None
+        self._running: Event | None = None  # the attempt inside the runner
 
     def create(self, job: Job) -> SearchRow:
         """Check a request and store it, in the state `queued`. An empty id gets a new one.
@@ -68,10 +84,10 @@ class Coordinator:
             BudgetError, JobError, TargetError: the request is refused; nothing is stored.
             StoreError: the store failed; the search can be resumed.
         """
-        return self._run(self.create(job), on_event)
+        return self.run_stored(self.create(job).id, on_event)
 
     def resume(self, search_id: str, on_event: OnEvent = lambda event: None) -> Outcome:
-        """Go on with a search that was killed, cancelled or failed; an answered one is only read.
+        """Go on with a search that was killed, cancelled, paused or failed; an answered one is only read.
 
         Nothing that was finished is done again, and the answer is that of an uninterrupted run.
 
@@ -80,42 +96,86 @@ class Coordinator:
             on_event: shown new events only.
         Raises:
             StoreError: there is no such search.
-            TargetError: its target has changed since.
+            TargetError, RunnerError: its target is gone, or has changed since.
+        """
+        return self.run_stored(self._store.search(search_id).id, on_event)
+
+    def run_stored(self, search_id: str, on_event: OnEvent = lambda event: None) -> Outcome:
+        """Run a search that is stored: new, interrupted, or resumed. See `run` and `resume`.
+
+        Returns:
+            How it ended: in a terminal state, or `paused`, or, after `release`, in the state it is left in.
         """
         row = self._store.search(search_id)
         if row.state in ("succeeded", "stopped", "infeasible"):
             return row.outcome
-        target = preflight(row.job, self._home)
+        target = preflight(row.job, self._home, stored=True)
         if target.digest() != row.target_digest:
             raise RunnerError(
                 f"target {target.name} has other files than when search {row.id} began; start a new search"
             )
-        return self._run(row, on_event)
+        with _signals(self.cancel):
+            return self._run(row, target, on_event)
 
     def cancel(self) -> None:
-        """End the running search as `cancelled` within seconds; from any thread or a signal handler."""
-        self._cancelled.set()
-        runner = self._runner
-        if runner is not None:
-            runner.stop()
+        """End the search as `cancelled` within seconds; it can be resumed."""
+        self._interrupt("cancel")
 
-    def _run(self, row: SearchRow, on_event: OnEvent) -> Outcome:
-        target = find(row.job.target, self._home)
-        with _signals(self.cancel):
-            end: Event | None = None
-            for attempt in range(1, ATTEMPTS + 1):
-                self._say(row.id, "preparing", "" if attempt == 1 else f"the runner died; attempt {attempt}", on_event)
-                end, status = self._attempt(row, target, on_event)
-                if end is not None or self._cancelled.is_set():
-                    break
-            if end is None:
-                end = self._ending(row, status)
-            for event in self._store.append(row.id, [end]):
-                on_event(event)
+    def pause(self) -> None:
+        """End the runner within seconds and leave the search `paused`."""
+        self._interrupt("pause")
+
+    def release(self) -> None:
+        """End the runner within seconds and leave the search as it is: whoever owns the store next goes on with it."""
+        self._interrupt("release")
+
+    def stop(self) -> None:
+        """Let running evaluations finish and begin no more: the search verifies what it has and ends as `stopped`."""
+        with self._lock:
+            self._stopping = True
+            if self._runner is not None:
+                self._runner.tell({"command": "stop"})
+
+    def _interrupt(self, intent: Intent) -> None:
+        with self._lock:
+            if self._intent != "cancel":  # that one is for good
+                self._intent = intent
+            if self._runner is not None:
+                self._runner.stop(RELEASE_S if intent == "release" else None)
+
+    def _wanted(self) -> Intent | None:
+        """What whoever interfered wants; asked often, because it changes at any moment."""
+        return self._intent
+
+    def _run(self, row: SearchRow, target: Target, on_event: OnEvent) -> Outcome:
+        end: Event | None = None
+        deaths, status = 0, 0
+        self._running = None
+        for event in self._store.events(row.id):
+            self._running = following(self._running, event)
+        if self._running is not None:  # runner and coordinator were killed together
+            self._close_attempt(row, "lost", 0, False, on_event)
+        while end is None and deaths < DEATHS and self._wanted() is None:
+            self._say(row.id, "preparing", f"the runner died; attempt {deaths + 1}" if deaths else "", on_event)
+            before = oom_kills()
+            end, status, progressed = self._attempt(row, target, on_event)
+            if end is not None:
+                break
+            deaths = 0 if progressed else deaths
+            if self._wanted() is not None:
+                self._close_attempt(row, "released", status, False, on_event)
+            elif self._running is not None:
+                self._close_attempt(row, "failed", status, oom_kills() > before, on_event)
+            else:
+                deaths += 1
+        if end is None and self._wanted() == "pause":
+            self._say(row.id, "paused", f"paused; go on with: sparsearch search --resume {row.id}", on_event)
+        elif end is not None or self._wanted() != "release":
+            self._append(row.id, end or self._without_end(row, status), on_event)
         return self._store.search(row.id).outcome
 
-    def _attempt(self, row: SearchRow, target: Target, on_event: OnEvent) -> tuple[Event | None, int]:
-        """One runner process: its `end` event if it got that far, and its exit status."""
+    def _attempt(self, row: SearchRow, target: Target, on_event: OnEvent) -> tuple[Event | None, int, bool]:
+        """One runner process: its `end` event if it got that far, its exit status, and whether it finished a step."""
         request = {
             "job": row.job.to_dict(),
             "target": target.to_dict(),
@@ -126,45 +186,69 @@ class Coordinator:
             "models": self._store.latency_models(row.target_digest, upto=row.models_upto),
         }
         self._store.count_attempt(row.id)
-        self._runner = runner = RunnerProcess(request, self._home.run(row.id) / "runner.log", self._command)
-        if self._cancelled.is_set():
-            runner.stop()
-        end = None
+        with self._lock:
+            if self._intent is not None:
+                return None, 0, False
+            log = self._home.run(row.id) / "runner.log"
+            self._runner = runner = RunnerProcess({**request, "stop": self._stopping}, log, self._command)
+        end, progressed = None, False
         try:
             for line in runner.lines():
                 event = Event.from_dict(line)
                 if event.kind == "end":
                     end = event
                     break
-                for written in self._store.append(row.id, [event]):
-                    on_event(written)
+                if event.kind == "state":
+                    self._say(row.id, event.data["state"], event.data["message"], on_event)
+                elif self._append(row.id, event, on_event):
+                    progressed |= event.key is not None and event.kind not in _REMARKS
+                    self._running = following(self._running, event)
         except BaseException:
             runner.stop()
             raise
         finally:
+            with self._lock:
+                self._runner = None
             status = runner.wait()
-            self._runner = None
-        return end, status
+        return end, status, progressed
 
-    def _ending(self, row: SearchRow, status: int) -> Event:
+    def _close_attempt(self, row: SearchRow, state: str, status: int, starved: bool, on_event: OnEvent) -> None:
+        """Write how the attempt ended that ran inside a runner that is gone."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        if state == "failed":
+            met = cause_of(status, starved, row.job.evaluation_timeout_s)
+            self._append(row.id, ended(running, state, met.cause, met.reason), on_event)
+        elif state == "lost":
+            reason = "the runner and the process that watched it ended together"
+            self._append(row.id, ended(running, state, "crash", reason), on_event)
+        else:
+            self._append(row.id, ended(running, state), on_event)
+
+    def _without_end(self, row: SearchRow, status: int) -> Event:
         """The end of a search whose runner said none."""
-        if self._cancelled.is_set():
-            message = f"cancelled; go on with: sparsearch search --resume {row.id}"
-            return Event("end", {"state": "cancelled", "message": message, "answer": None})
-        cause = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        if self._wanted() == "cancel":
+            return ending("cancelled", f"cancelled; go on with: sparsearch search --resume {row.id}", None)
         log = self._home.run(row.id) / "runner.log"
-        message = f"the runner died {ATTEMPTS} times, last with {cause}; its log is {log}"
-        return Event("end", {"state": "failed", "message": message, "answer": None})
+        message = f"the runner died {DEATHS} times, last with {in_words(status)}; its log is {log}"
+        return ending("failed", message, None)
 
     def _say(self, search_id: str, state: str, message: str, on_event: OnEvent) -> None:
-        for event in self._store.append(search_id, [Event("state", {"state": state, "message": message})]):
-            on_event(event)
+        self._append(search_id, Event("state", {"state": state, "message": message}), on_event)
+
+    def _append(self, search_id: str, event: Event, on_event: OnEvent) -> bool:
+        """Commit and show an event; False: the store had it already."""
+        written = self._store.append(search_id, [event])
+        for one in written:
+            on_event(one)
+        return bool(written)
 
 
 def new_id() -> str:
-    """A search id that sorts by time: date, time (UTC) and four random letters."""
+    """A search id that sorts by time: date, time (UTC) and eight random letters."""
     now = datetime.now(UTC)
-    return f"{now:%Y%m%d-%H%M%S}-" + "".join(secrets.choice(_ALPHABET) for _ in range(4))
+    return f"{now:%Y%m%d-%H%M%S}-" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
 
 
 @contextlib.contextmanager

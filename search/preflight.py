@@ -11,9 +11,11 @@ from search.targets import Target, find
 METRICS = ("bbox_mAP", "segm_mAP")
 
 
-def preflight(job: Job, home: Home) -> Target:
+def preflight(job: Job, home: Home, stored: bool = False) -> Target:
     """The target of a request that may be stored.
 
+    Args:
+        stored: it is already; its output, whole or half-made, may be there then.
     Raises:
         TargetError: the target is unknown, or its files are missing or broken.
         JobError: a field names something that does not exist here.
@@ -27,7 +29,7 @@ def preflight(job: Job, home: Home) -> Target:
     if job.metric not in METRICS:
         raise JobError(f"metric={job.metric!r} is unknown; choose one of {', '.join(METRICS)}")
     _check_device(job, target)
-    if job.output is not None and Path(job.output).exists():
+    if not stored and job.output is not None and Path(job.output).exists():
         raise JobError(f"output={job.output} exists already; choose another folder or remove it")
     return target
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from search.errors import TargetError
+from search.evaluators.synthetic import option_problem
 from search.home import Home
 from search.target_files import check_checkpoint, check_config, config_chain
 
@@ -45,8 +46,8 @@ class Target:
         device: default device; None: the user's choice.
         metric: what is maximised by default.
         description: one line.
-        options: of synthetic targets: `delay_s` (pause per evaluation) and `log` (file that gets a line per
-            evaluation).
+        options: of synthetic targets: `delay_s` (pause per evaluation), `log` (file that gets a line per evaluation),
+            `fault` and `fault_share` (see `SyntheticEvaluator`).
     Raises:
         TargetError: a field is malformed.
     """
@@ -74,6 +75,10 @@ class Target:
             raise TargetError(f"target {self.name}: batch={self.batch!r} must be a whole number of at least 1")
         if self.scope not in ("backbone", "model"):
             raise TargetError(f"target {self.name}: scope={self.scope!r} is unknown; choose backbone or model")
+        if not isinstance(self.options, Mapping) or (self.options and self.kind != "synthetic"):
+            raise TargetError(f"target {self.name}: options={self.options!r} are for synthetic targets; remove them")
+        if problem := option_problem(self.options):
+            raise TargetError(f"target {self.name}: {problem}")
 
     def check(self) -> None:
         """Cheap checks of the files, without importing or running anything in them.

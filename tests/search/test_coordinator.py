@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from search import process
-from search.coordinator import ATTEMPTS, Coordinator, new_id
+from search.coordinator import DEATHS, Coordinator, new_id
 from search.errors import JobError, RunnerError, TargetError
 from search.home import Home
 from search.records import Event
@@ -74,22 +74,22 @@ def test_restarts_a_runner_that_died_and_sends_it_what_was_done(stage: Stage) ->
 
 
 def test_gives_up_on_a_runner_that_dies_again_and_again(stage: Stage) -> None:
-    outcome = stage.coordinator(*[{"lines": [], "status": 7}] * ATTEMPTS).run(job())
+    outcome = stage.coordinator(*[{"lines": [], "status": 7}] * DEATHS).run(job())
     assert (outcome.state, outcome.exit_code) == ("failed", 4)
-    assert f"died {ATTEMPTS} times, last with exit status 7" in outcome.message
+    assert f"died {DEATHS} times, last with exit status 7" in outcome.message
     assert str(stage.home.run(outcome.id) / "runner.log") in outcome.message
-    assert len(stage.requests) == ATTEMPTS
+    assert len(stage.requests) == DEATHS
 
 
 def test_names_the_signal_that_killed_it(stage: Stage) -> None:
-    outcome = stage.coordinator(*[{"lines": [], "status": -signal.SIGSEGV}] * ATTEMPTS).run(job())
+    outcome = stage.coordinator(*[{"lines": [], "status": -signal.SIGSEGV}] * DEATHS).run(job())
     assert "signal SIGSEGV" in outcome.message
 
 
 def test_what_the_runner_prints_to_stderr_is_in_its_log(stage: Stage) -> None:
     coordinator = Coordinator(stage.store, stage.home, [sys.executable, "-c", "import sys; sys.exit('sorry')"])
     outcome = coordinator.run(job())
-    assert (stage.home.run(outcome.id) / "runner.log").read_text().count("sorry") == ATTEMPTS
+    assert (stage.home.run(outcome.id) / "runner.log").read_text().count("sorry") == DEATHS
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
@@ -162,7 +162,7 @@ def test_a_refused_request_stores_nothing(
 
 
 def test_refuses_to_resume_on_other_files(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = stage.coordinator(*[{"lines": [], "status": 1}] * ATTEMPTS).run(job())
+    outcome = stage.coordinator(*[{"lines": [], "status": 1}] * DEATHS).run(job())
     monkeypatch.setattr("search.targets.Target.digest", lambda self: "other")
     with pytest.raises(RunnerError, match="other files than when search"):
         stage.coordinator().resume(outcome.id)
