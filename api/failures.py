@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.problems import FieldError, Problem, retry_after
 from latency.errors import SettingError
 from models.errors import PlanError
-from search.errors import SearchError
+from search.errors import SearchError, StoreError
 
 _LOG = structlog.get_logger("sparsearch.failures")
 _ERRORS = 20
@@ -42,8 +42,15 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         if isinstance(error, SearchError) and problem.status >= 500:
-            _LOG.error("refused", error=type(error).__name__, reason=str(error), status=problem.status)
-            if problem.type == "not-ready":
+            unforeseen = problem.type == "internal"
+            _LOG.error(
+                "refused",
+                error=type(error).__name__,
+                reason=str(error),
+                status=problem.status,
+                exc_info=error if unforeseen else None,
+            )
+            if isinstance(error, StoreError):
                 request.app.state.service.metrics.database_errors.inc()
         return problem.response(request.scope)
 
@@ -118,6 +125,10 @@ def _target(error: Exception) -> Problem:
     return Problem("unknown-target" if unknown else "invalid-request", 422, without_folders(str(error)))
 
 
+def _unknown(error: Exception) -> Problem:
+    return Problem("not-found", 404, without_folders(str(error)))
+
+
 def _refused(error: Exception) -> Problem:
     return Problem("invalid-request", 422, without_folders(str(error)))
 
@@ -127,7 +138,9 @@ _OF_SEARCH: Mapping[str, Any] = {
     "JobError": _refused,
     "SamplerError": _refused,
     "TargetError": _target,
-    "UnknownSearch": lambda error: Problem("not-found", 404, str(error)),
+    "UnknownSearch": _unknown,
+    "UnknownTrial": _unknown,
+    "UnknownCheckpoint": _unknown,
     "StateConflict": _conflict,
     "QueueFull": lambda error: Problem("queue-full", 429, str(error), headers=retry_after(10)),
     "IdempotencyMismatch": lambda error: Problem("idempotency-mismatch", 422, str(error)),
