@@ -70,7 +70,7 @@ class Coordinator:
             BudgetError, JobError, TargetError: the request is refused; nothing is stored.
         """
         target = preflight(job, self._home)
-        return self._store.create_search(job if job.id else job.with_id(new_id()), target.digest())
+        return self._store.create_search(job if job.id else job.with_id(new_id()), target.digest()).row
 
     def run(self, job: Job, on_event: OnEvent = lambda event: None) -> Outcome:
         """Create a search and run it to its end.

@@ -78,7 +78,7 @@ class Proposing:
         for round in range(self._job.evaluations + 1):
             if self._stopping() and self._journal.find(f"ask:{round}") is None:
                 return
-            plans = self._ask(round)
+            plans = self._ask(round, extra)
             batch = [*extra, *plans]
             self._trials.evaluate(batch, progress)
             self.asked += self._trials.have_ended(plans)
@@ -91,10 +91,12 @@ class Proposing:
             if self._enough(round, len(plans), started):
                 return
 
-    def _ask(self, round: int) -> list[Plan]:
+    def _ask(self, round: int, extra: Sequence[Plan]) -> list[Plan]:
         left = self._job.evaluations - self.asked
         plans = self._sampler.ask(min(self._job.batch, left)) if left else []
-        asked = self._journal.step("ask", f"ask:{round}", lambda: {"round": round, "plans": [dict(p) for p in plans]})
+        numbers = self._trials.number([*extra, *plans])[len(extra) :]
+        data = {"round": round, "plans": [dict(plan) for plan in plans], "numbers": numbers}
+        asked = self._journal.step("ask", f"ask:{round}", lambda: data)
         if [Plan.of(plan) for plan in asked["plans"]] != plans:
             raise RunnerError(
                 f"round {round} asks for other plans than before it was interrupted, so a library or SparSearch has "

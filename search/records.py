@@ -218,7 +218,7 @@ class Event:
                        measurements [`Measurement.to_dict()`]
         latency_model  source ("given" | "stored" | "fitted"), model (`LatencyModel.to_dict()`), gates,
                        device_key, steers
-        ask            round, plans
+        ask            round, plans, numbers (of the trials, as in evaluation and failure)
         evaluation     number, evaluation (`Evaluation.to_dict()`), metric, latency_ms, excess,
                        origin ("new" | "archive"), attempts
         attempt        split, plan, attempt (1, 2, ...), state ("started" | "failed" | "released" | "lost"),

@@ -73,6 +73,14 @@ class Trials:
         """How many of some plans were evaluated or have failed."""
         return sum(plan in self.evaluations or plan in self.failures for plan in plans)
 
+    def number(self, plans: Sequence[Plan]) -> list[int]:
+        """The numbers of trials, given by first mention."""
+        for plan in plans:
+            if plan not in self._numbers:
+                self._numbers[plan] = len(self._order)
+                self._order.append(plan)
+        return [self._numbers[plan] for plan in plans]
+
     def evaluate(self, plans: Sequence[Plan], progress: Progress | None = None) -> None:
         """Evaluate plans that have not been; returns early, with what was running finished, when `stopping`.
 
@@ -82,10 +90,8 @@ class Trials:
         """
         missing = []
         fresh = [plan for plan in dict.fromkeys(plans) if not self.have_ended([plan])]
+        self.number(fresh)
         for plan in fresh:
-            if plan not in self._numbers:
-                self._numbers[plan] = len(self._order)
-                self._order.append(plan)
             found = self._journal.find(_key(plan))
             if found is None and plan in self._archive:
                 found = self._record(self._archive[plan], "archive")

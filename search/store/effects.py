@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from latency.record import Measurement
 from search.records import Evaluation, Event
-from search.store import schema
-from search.store.rows import pack, plan_key
+from search.store import schema, trials
+from search.store.insert import insert_new
+from search.store.rows import pack, plain, plan_key
 
 
 def append(connection: Connection, search_id: str, event: Event, at: str) -> Event | None:
@@ -32,14 +32,16 @@ def append(connection: Connection, search_id: str, event: Event, at: str) -> Eve
 
 
 def _state(connection: Connection, search_id: str, data: Mapping[str, Any], at: str) -> None:
-    values: dict[str, Any] = {"state": data["state"], "message": data["message"], "updated_at": at}
+    values: dict[str, Any] = {"state": data["state"], "message": plain(data["message"]), "updated_at": at}
     if data.get("answer") is not None:
         values["answer"] = pack(data["answer"])
     connection.execute(update(schema.searches).where(schema.searches.c.id == search_id).values(values))
+    trials.follow(connection, search_id, data["state"])
 
 
 def _evaluation(connection: Connection, search_id: str, data: Mapping[str, Any], at: str) -> None:
     _archive(connection, search_id, data["evaluation"], at)
+    trials.evaluation(connection, search_id, data, at)
 
 
 def _confirm(connection: Connection, search_id: str, data: Mapping[str, Any], at: str) -> None:
@@ -51,20 +53,17 @@ def _archive(connection: Connection, search_id: str, data: Mapping[str, Any], at
     evaluation = Evaluation.from_dict(data)
     searches = schema.searches
     digest = connection.execute(select(searches.c.target_digest).where(searches.c.id == search_id)).scalar_one()
-    connection.execute(
-        insert_or(schema.evaluations)
-        .values(
-            target_digest=digest,
-            data_digest=evaluation.data,
-            plan=plan_key(evaluation.plan),
-            split=evaluation.split,
-            images=evaluation.images,
-            at=at,
-            search_id=search_id,
-            record=pack(data),
-        )
-        .on_conflict_do_nothing()  # another search was first
-    )
+    row = {
+        "target_digest": digest,
+        "data_digest": evaluation.data,
+        "plan": plan_key(evaluation.plan),
+        "split": evaluation.split,
+        "images": evaluation.images,
+        "at": at,
+        "search_id": search_id,
+        "record": pack(data),
+    }
+    connection.execute(insert_new(connection, schema.evaluations, row))  # another search may have been first
 
 
 def _measurement(connection: Connection, search_id: str, data: Mapping[str, Any], at: str) -> None:
@@ -114,7 +113,9 @@ def _export(connection: Connection, search_id: str, data: Mapping[str, Any], at:
 _EFFECTS = {
     "state": _state,
     "end": _state,
+    "ask": trials.ask,
     "evaluation": _evaluation,
+    "failure": trials.failure,
     "confirm": _confirm,
     "measurement": _measurement,
     "latency_model": _latency_model,

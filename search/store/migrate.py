@@ -17,30 +17,38 @@ def version(connection: Connection) -> str | None:
     return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
 
 
-def upgrade(connection: Connection, name: str) -> None:
+def upgrade(connection: Connection, name: str, to: str = "head") -> None:
     """Migrate inside the connection's open transaction; nothing to do is quick.
 
     Args:
         connection: in a transaction that holds the write lock.
         name: the database, for messages.
+        to: the revision to reach.
     Raises:
         StoreError: the schema is unknown here, because a newer version of SparSearch wrote it.
     """
     found = version(connection)
     if found == HEAD:
         return
+    refuse_unknown(found, name)
     from alembic import command
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    command.upgrade(config, to)
+
+
+def refuse_unknown(found: str | None, name: str) -> None:
+    """Refuse a schema that a newer version wrote.
+
+    Raises:
+        StoreError: it is unknown here.
+    """
+    if found is not None and not any((_SCRIPTS / "versions").glob(f"{found}_*.py")):
         raise StoreError(
             f"{name} has schema {found}, which this version of SparSearch does not know; "
             f"upgrade SparSearch, or set SPARSEARCH_HOME to another folder"
         )
-    command.upgrade(config, "head")

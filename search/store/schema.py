@@ -1,6 +1,7 @@
 """The tables. Every JSON column holds what the records' `to_dict` gives; the other columns are for finding rows."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -26,7 +27,7 @@ METADATA = MetaData(
 VERSION_TABLE = "sparsearch_version"
 """Not alembic's default name, which Optuna uses for its own tables."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 searches = Table(
@@ -47,6 +48,11 @@ searches = Table(
     # what the archive held when the search was made: a resumed search sees no more than that
     Column("evaluations_upto", Integer, nullable=False),
     Column("models_upto", Integer, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("labels", Text, nullable=False, server_default="{}"),
+    Index(None, "created_at", "id"),
+    Index(None, "state", "created_at", "id"),
+    Index(None, "target", "created_at", "id"),
 )
 
 events = Table(
@@ -61,6 +67,37 @@ events = Table(
     Column("data", Text, nullable=False),
     UniqueConstraint("search_id", "seq"),
     UniqueConstraint("search_id", "key"),  # a keyed step happens once; NULLs are distinct
+    Index(None, "search_id", "kind", "seq"),
+)
+
+trials = Table(
+    "trials",
+    METADATA,
+    Column("search_id", ForeignKey("searches.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("plan", Text, nullable=False),
+    Column("plan_key", String(64), nullable=False),  # sha256 of `rows.plan_key`
+    Column("state", String(16), nullable=False),
+    Column("metric", Float),
+    Column("metrics", Text),
+    Column("latency_ms", Float),
+    Column("low_ms", Float),
+    Column("high_ms", Float),
+    Column("within", Float),
+    Column("excess", Float),
+    Column("feasible", Boolean),  # excess <= 0, for finding rows
+    Column("origin", String(16)),
+    Column("images", Integer),
+    Column("seconds", Float),
+    Column("attempts", Integer, nullable=False),
+    Column("cause", String(16)),
+    Column("error", Text),
+    Column("asked_at", String(32), nullable=False),
+    Column("ended_at", String(32)),
+    Index(None, "search_id", "state", "number"),  # pages of one state
+    Index(None, "search_id", "state", "origin"),  # counts
+    Index(None, "search_id", "feasible", "number"),  # pages of the feasible
+    Index(None, "search_id", "feasible", "metric"),  # the best
 )
 
 evaluations = Table(
@@ -73,9 +110,11 @@ evaluations = Table(
     Column("split", String(16), nullable=False),
     Column("images", Integer, nullable=False),
     Column("at", String(32), nullable=False),
-    Column("search_id", ForeignKey("searches.id"), nullable=False),  # who paid for it
+    # who paid for it; the archive belongs to the target, and outlives the search
+    Column("search_id", ForeignKey("searches.id", ondelete="SET NULL")),
     Column("record", Text, nullable=False),
     UniqueConstraint("target_digest", "data_digest", "plan"),
+    Index(None, "search_id"),
 )
 
 measurements = Table(
@@ -99,13 +138,14 @@ latency_models = Table(
     "latency_models",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("search_id", ForeignKey("searches.id"), nullable=False),
+    Column("search_id", ForeignKey("searches.id", ondelete="SET NULL")),
     Column("target_digest", String(64), nullable=False),
     Column("device_key", String(64), nullable=False),
     Column("steers", Boolean, nullable=False),
     Column("at", String(32), nullable=False),
     Column("model", Text, nullable=False),
     Index(None, "target_digest", "device_key"),
+    Index(None, "search_id"),
 )
 
 exports = Table(
@@ -118,4 +158,27 @@ exports = Table(
     Column("at", String(32), nullable=False),
     Column("record", Text, nullable=False),
     Index(None, "search_id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    METADATA,
+    Column("key_hash", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("search_id", ForeignKey("searches.id"), nullable=False),
+    Column("at", String(32), nullable=False),
+    Index(None, "search_id"),
+    Index(None, "at"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("tensors", Integer, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    UniqueConstraint("sha256"),
 )

@@ -34,7 +34,7 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def test_a_created_search_is_queued_and_says_so(store: Store) -> None:
-    row = store.create_search(job().with_id("a"), DIGEST)
+    row = store.create_search(job().with_id("a"), DIGEST).row
     assert (row.state, row.attempts, row.terminal) == ("queued", 0, False)
     assert row.job == job().with_id("a")
     assert [(e.seq, e.kind) for e in store.events("a")] == [(1, "state")]
@@ -63,7 +63,7 @@ def test_a_keyed_step_is_stored_once_with_all_it_implies(store: Store) -> None:
 def test_the_archive_is_shared_between_searches_of_a_target_and_keeps_the_first(store: Store) -> None:
     store.create_search(job().with_id("a"), DIGEST)
     store.append("a", [evaluation_event(0, SPACE.dense, 42.0)])
-    later = store.create_search(job().with_id("b"), DIGEST)
+    later = store.create_search(job().with_id("b"), DIGEST).row
     store.append("b", [evaluation_event(0, SPACE.dense, 41.0), evaluation_event(1, SPACE.sparsest, 33.0)])
     assert [one.metrics["bbox_mAP"] for one in store.archive(DIGEST)] == [42.0, 33.0]
     assert store.archive("other") == []
@@ -94,7 +94,7 @@ def test_only_fitted_models_are_stored_newest_first(store: Store) -> None:
         store.append("a", [Event("latency_model", data, f"model:{number}")])
     assert [row["model"]["n"] for row in store.latency_models(DIGEST, "k")] == [2, 0]
     assert store.latency_models(DIGEST, "other") == []
-    later = store.create_search(job().with_id("b"), DIGEST)
+    later = store.create_search(job().with_id("b"), DIGEST).row
     assert later.models_upto == 2
 
 
@@ -183,7 +183,7 @@ def test_what_is_committed_survives_reopening(path: Path) -> None:
 
 
 def test_the_file_is_in_wal_mode_with_full_syncs(store: Store) -> None:
-    with store._engine.connect() as connection:
+    with store._database.writing() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
@@ -206,14 +206,15 @@ def test_migrations_make_the_tables_that_the_code_knows(store: Store, tmp_path: 
             for table in schema.METADATA.tables
         }
 
-    assert described(store._engine) == described(fresh)
+    with store._database.reading() as made, fresh.connect() as wanted:
+        assert described(made) == described(wanted)
     fresh.dispose()
 
 
 def test_the_head_that_the_code_knows_is_the_newest_migration(store: Store) -> None:
     folder = Path(schema.__file__).parent / "migrations" / "versions"
     assert max(file.name[:4] for file in folder.glob("0*.py")) == schema.HEAD
-    with store._engine.connect() as connection:
+    with store._database.reading() as connection:
         found = connection.exec_driver_sql(f"SELECT version_num FROM {schema.VERSION_TABLE}").scalar()
     assert found == schema.HEAD
 

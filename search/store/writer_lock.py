@@ -1,50 +1,12 @@
-"""How we open SQLite: one writing connection per file, WAL with full syncs, readers that cannot write.
-
-Writers take an advisory lock on a file beside the database. That keeps to one the connections that write or
-checkpoint, which also closes the WAL-reset race of SQLite before 3.51.3 (it needs a second one).
-"""
+"""Who may write an SQLite file: one process, on a local file system."""
 
 import fcntl
 import os
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.pool import NullPool, StaticPool
 
 from search.errors import StoreError
 
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs"}
-
-
-def writer(path: Path) -> Engine:
-    """The engine of the one connection that writes; every transaction takes the write lock at once."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def _setup(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions behind our back
-        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def reader(path: Path) -> Engine:
-    """An engine whose connections can neither write nor checkpoint."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def _setup(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("busy_timeout=5000", "wal_autocheckpoint=0", "query_only=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
 
 
 class WriterLock:

@@ -1,0 +1,61 @@
+"""Opening a database: what it is, whether it is whole, and of which version."""
+
+import os
+from pathlib import Path
+
+from search.errors import StoreError
+from search.store.database import Database, is_url
+from search.store.migrate import refuse_unknown, upgrade, version
+from search.store.schema import HEAD
+from search.store.sqlite import Empty, Sqlite
+from search.store.writer_lock import WriterLock, refuse_network
+
+
+def open_writer(location: Path | str) -> Database:
+    """See `Store.open`."""
+    database = _sqlite_writer(Path(location))
+    try:
+        with database.writing() as connection:
+            upgrade(connection, database.name)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def open_reader(location: Path | str) -> Database:
+    """See `Store.read`."""
+    is_url(location)
+    path = Path(location)
+    if not path.exists():
+        return Empty(str(path))
+    found, database = _version(Sqlite(path, None))
+    if found == HEAD:
+        return database
+    database.close()
+    if found is None:  # what a killed first start leaves
+        return Empty(str(path))
+    open_writer(location).close()
+    return Sqlite(path, None)
+
+
+def _sqlite_writer(path: Path) -> Database:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_network(path.resolve())
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(None, "the file is read-only")
+        return Sqlite(path, WriterLock(path))
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; set SPARSEARCH_HOME to a writable folder") from None
+
+
+def _version(database: Database) -> tuple[str | None, Database]:
+    try:
+        with database.reading() as connection:
+            found = version(connection)
+        refuse_unknown(found, database.name)
+    except BaseException:
+        database.close()
+        raise
+    return found, database

@@ -1,0 +1,104 @@
+"""Questions about the trials of a search: pages, counts, a sample for plots."""
+
+from typing import Any
+
+from sqlalchemy import Row, func, literal, select
+
+from search.errors import UnknownTrial
+from search.store import schema
+from search.store.decoding import trial_row
+from search.store.readable import Readable
+from search.store.rows import Page, TrialRow
+
+BEST = 100
+"""Trials with the best metric that a sample holds, of those within and of those outside of the budget."""
+
+
+class TrialQuestions(Readable):
+    """Read access to `trials`."""
+
+    def trial(self, search_id: str, number: int) -> TrialRow:
+        """One trial.
+
+        Raises:
+            UnknownTrial: there is none of that number.
+        """
+        trials = schema.trials
+        query = select(trials).where(trials.c.search_id == search_id, trials.c.number == number)
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise UnknownTrial(f"search {search_id} has no trial {number}")
+        return trial_row(row)
+
+    def page_trials(
+        self,
+        search_id: str,
+        *,
+        state: str | None = None,
+        feasible: bool | None = None,
+        size: int,
+        after: tuple[Any, ...] | None = None,
+    ) -> Page[TrialRow]:
+        """Trials in the order of asking. Those that come between two pages make no other appear twice or never.
+
+        Args:
+            search_id: the search.
+            state: only those in this state.
+            feasible: only those that are probably within the budget, or probably outside.
+            size: most rows.
+            after: `Page.after` of the page before.
+        """
+        trials = schema.trials
+        query = select(trials).where(trials.c.search_id == search_id).order_by(trials.c.number).limit(size + 1)
+        if state is not None:
+            query = query.where(trials.c.state == state)
+        if feasible is not None:
+            query = query.where(trials.c.feasible.is_(feasible))
+        if after is not None:
+            query = query.where(trials.c.number > after[0])
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        shown = [trial_row(row) for row in rows[:size]]
+        return Page(tuple(shown), (shown[-1].number,) if len(rows) > size else None)
+
+    def trial_counts(self, search_id: str) -> dict[str, int]:
+        """Trials that are "running", "done", "failed"; and how many of the done the archive answered ("reused")."""
+        trials = schema.trials
+        query = select(trials.c.state, trials.c.origin, func.count()).where(trials.c.search_id == search_id)
+        counts = {"running": 0, "done": 0, "failed": 0, "reused": 0}
+        with self._reading() as connection:
+            for state, origin, count in connection.execute(query.group_by(trials.c.state, trials.c.origin)):
+                counts[state] += count
+                if origin == "archive":
+                    counts["reused"] += count
+        return counts
+
+    def sampled_trials(self, search_id: str, limit: int) -> list[TrialRow]:
+        """Trials for a plot, in the order of asking: all of them if they are few, else some of them.
+
+        A sample is spread evenly over the search, and holds the best ones (within and outside of the budget).
+
+        Args:
+            search_id: the search.
+            limit: most rows, at least 4.
+        """
+        trials = schema.trials
+        mine = trials.c.search_id == search_id
+        best = min(BEST, limit // 4)
+        with self._reading() as connection:
+            total = connection.execute(select(func.coalesce(func.max(trials.c.number) + 1, 0)).where(mine)).scalar_one()
+            numbers = select(trials.c.number).where(mine)
+            # bound as a literal: as a parameter, it would be typed and compared as something else
+            step = literal(1 if total <= limit else -(-total // (limit - 2 * best)))
+            chosen = set(connection.execute(numbers.where(trials.c.number % step == 0)).scalars())
+            if total > limit:
+                for feasible in (True, False):
+                    query = numbers.where(trials.c.feasible.is_(feasible), trials.c.metric.is_not(None))
+                    chosen.update(connection.execute(query.order_by(trials.c.metric.desc()).limit(best)).scalars())
+            rows: list[Row[Any]] = []
+            wanted = sorted(chosen)
+            for start in range(0, len(wanted), 500):
+                query = select(trials).where(mine, trials.c.number.in_(wanted[start : start + 500]))
+                rows += connection.execute(query.order_by(trials.c.number)).all()
+        return [trial_row(row) for row in rows]
