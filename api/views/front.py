@@ -14,7 +14,6 @@ from models.plan import Plan
 from search import records
 from search.budget import Budget
 from search.front import front as non_dominated
-from search.judging import judge
 
 RISK = 0.025
 """On each side: what is judged is the 95 % interval that is shown."""
@@ -164,6 +163,8 @@ def _judgement(point: records.Point, facts: FrontFacts, budget: Budget) -> tuple
     if point.plan == facts.chosen and budget == facts.budget:
         return "yes", facts.probability if facts.probability is not None else point.within
     if point.measured and (sessions := facts.sessions.get(point.plan)):
+        from search.judging import judge  # needs SciPy, which takes a while to load
+
         decision = judge(sessions, budget, RISK)
         words: dict[bool | None, Meets] = {True: "yes", False: "no", None: "borderline"}
         return words[decision.meets], min(1.0, max(0.0, decision.probability))

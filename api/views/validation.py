@@ -12,7 +12,6 @@ from latency.record import Measurement
 from models.plan import Plan
 from models.space import Space
 from search.budget import Budget
-from search.judging import judge
 from search.records import Job
 from search.store.reading import Reading
 from search.store.rows import SearchRow
@@ -112,6 +111,8 @@ def _feasible(ends: Ends, budget: Budget) -> bool | None:
     otherwise             otherwise                None
     ====================  =======================  ========
     """
+    from search.judging import judge  # needs SciPy, which takes a while to load
+
     fast = judge([ends.floor], Budget(budget.max_ms, None, budget.statistic), RISK).meets
     if budget.min_ms is None:
         return fast
