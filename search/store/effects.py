@@ -35,7 +35,12 @@ def _state(connection: Connection, search_id: str, data: Mapping[str, Any], at: 
     values: dict[str, Any] = {"state": data["state"], "message": plain(data["message"]), "updated_at": at}
     if data.get("answer") is not None:
         values["answer"] = pack(data["answer"])
-    connection.execute(update(schema.searches).where(schema.searches.c.id == search_id).values(values))
+    searches = schema.searches
+    change = update(searches).where(searches.c.id == search_id).values(values)
+    if data["state"] in ("preparing", "running"):
+        # a runner that does not know yet must not undo a cancel that was acknowledged
+        change = change.where(searches.c.state != "cancelling")
+    connection.execute(change)
     trials.follow(connection, search_id, data["state"])
 
 
