@@ -27,7 +27,7 @@ BATCH = 200
 KEPT = 1000
 """Newest events of a search that are kept ready while somebody follows it."""
 
-POLL_S = 2.0
+POLL_S = 1.0
 """How often a tail looks by itself: other processes may write the same PostgreSQL database."""
 
 
@@ -56,7 +56,7 @@ class Tail:
         self._read = read
         self._lines: deque[Line] = deque()
         self._low = self._high = start.seq
-        self._heard = start.seq
+        self._again = False
         self._reader: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.state = start.state
@@ -80,9 +80,9 @@ class Tail:
         """The lines after number `after`."""
         return [line for line in self._lines if line.seq > after]
 
-    def hear(self, seq: int) -> None:
-        """Be told that event number `seq` was committed."""
-        self._heard = max(self._heard, seq)
+    def hear(self) -> None:
+        """Be told that something was committed."""
+        self._again = True
         if self._reader is None:
             self._reader = asyncio.get_running_loop().create_task(self._catch_up())
 
@@ -90,7 +90,7 @@ class Tail:
         """Wait until event number `seq`, which was committed, has been read."""
         while self._high < seq:
             changed = self._changed
-            self.hear(seq)
+            self.hear()
             await changed.wait()
 
     def wake(self) -> None:
@@ -110,13 +110,12 @@ class Tail:
 
     async def _catch_up(self) -> None:
         try:
-            while True:
-                told, lines = self._heard, []
-                with contextlib.suppress(SearchError):  # the next commit or poll tries again
+            while self._again:
+                self._again, lines = False, []
+                with contextlib.suppress(SearchError):  # the next commit or look tries again
                     lines = await run_in_threadpool(self._read, self._high, BATCH)
                 self._take(lines)
-                if self._heard == told and len(lines) < BATCH:
-                    return
+                self._again |= len(lines) == BATCH
         finally:
             self._reader = None
 
@@ -149,7 +148,7 @@ class Hub:
         self._tails: dict[str, Tail] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
     async def tail(self, search_id: str) -> AsyncIterator[Tail]:
@@ -237,10 +236,7 @@ class Hub:
         self.close()
         self._loop = loop
         self._unsubscribe = self._listen(self._heard)
-        for work in (self._poll(), self._wake_all_at_the_end()):
-            task = loop.create_task(work)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._watch = loop.create_task(self._look())
 
     def close(self) -> None:
         """Stop listening."""
@@ -248,27 +244,25 @@ class Hub:
             self._unsubscribe()
             self._unsubscribe = None
         self._tails.clear()
-        self._tasks.clear()
-        self._loop = None
+        self._watch = self._loop = None
 
-    def _heard(self, search_id: str, seq: int) -> None:
+    def _heard(self, search_id: str, _seq: int) -> None:
         loop = self._loop
         if loop is None or search_id not in self._tails:
             return
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(self._note, search_id, seq)
+            loop.call_soon_threadsafe(self._note, search_id)
 
-    def _note(self, search_id: str, seq: int) -> None:
+    def _note(self, search_id: str) -> None:
         if tail := self._tails.get(search_id):
-            tail.hear(seq)
+            tail.hear()
 
-    async def _poll(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_S)
+    async def _look(self) -> None:
+        """Look for news that nobody told, until the service goes down; wake everybody up then."""
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), POLL_S)
             for tail in list(self._tails.values()):
-                tail.hear(tail.high)
-
-    async def _wake_all_at_the_end(self) -> None:
-        await self._stopping.wait()
+                tail.hear()
         for tail in list(self._tails.values()):
             tail.wake()

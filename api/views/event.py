@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from api.failures import without_folders
 from api.views.points import finite, latency_view, point_id
 from latency.record import Measurement
 from search.store.rows import StoredEvent
@@ -23,6 +24,15 @@ def event_view(search_id: str, event: StoredEvent) -> dict[str, Any]:
 
 def _named(data: Data) -> dict[str, Any]:
     return {**data, "point": point_id(data["plan"])}
+
+
+def _attempt(data: Data) -> dict[str, Any]:
+    reason = data.get("reason")
+    return {**_named(data), "reason": None if reason is None else without_folders(reason)}
+
+
+def _said(data: Data) -> dict[str, Any]:
+    return {**data, "message": without_folders(data["message"])}
 
 
 def _trial(data: Data) -> dict[str, Any]:
@@ -69,7 +79,7 @@ def _failed(data: Data) -> dict[str, Any]:
         **{name: data.get(name) for name in nothing},
         "attempts": data["attempts"],
         "cause": data["cause"],
-        "error": data["reason"],
+        "error": without_folders(data["reason"]),
     }
 
 
@@ -122,14 +132,14 @@ def _prepared(data: Data) -> dict[str, Any]:
 
 
 def _condition(data: Data) -> dict[str, Any]:
-    return {**data, "status": truth(data["status"])}
+    return {**data, "status": truth(data["status"]), "message": without_folders(data["message"])}
 
 
 def _end(data: Data) -> dict[str, Any]:
     answer = data.get("answer")
     plan = None if answer is None else answer["plan"]
     told = {"plan": plan, "point": None if plan is None else point_id(plan)}
-    return {"state": data["state"], "message": data["message"], **told}
+    return {"state": data["state"], "message": without_folders(data["message"]), **told}
 
 
 def truth(status: bool | str) -> bool:
@@ -144,7 +154,9 @@ _SHAPES: Mapping[str, Callable[[Data], dict[str, Any]]] = MappingProxyType(
         "measurement": _measurement,
         "latency_model": _model,
         "ask": _ask,
-        "attempt": _named,
+        "attempt": _attempt,
+        "state": _said,
+        "log": _said,
         "front": _front,
         "verify": _verify,
         "confirm": _confirm,

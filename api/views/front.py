@@ -13,7 +13,6 @@ from latency.record import Measurement
 from models.plan import Plan
 from search import records
 from search.budget import Budget
-from search.front import front as non_dominated
 
 RISK = 0.025
 """On each side: what is judged is the 95 % interval that is shown."""
@@ -68,6 +67,8 @@ def front_view(facts: FrontFacts, budget: Budget | None = None) -> Front:
         facts: what is known.
         budget: another one than was asked.
     """
+    from search.front import front as non_dominated  # needs SciPy by way of the latency model
+
     budget = budget or facts.budget
     points = [_judged(point, facts, budget) for point in non_dominated([_measured(p, facts) for p in facts.points])]
     dense, floor = (_end(plan, facts, budget) for plan in (facts.dense, facts.floor))
@@ -163,7 +164,7 @@ def _judgement(point: records.Point, facts: FrontFacts, budget: Budget) -> tuple
     if point.plan == facts.chosen and budget == facts.budget:
         return "yes", facts.probability if facts.probability is not None else point.within
     if point.measured and (sessions := facts.sessions.get(point.plan)):
-        from search.judging import judge  # needs SciPy, which takes a while to load
+        from search.judging import judge  # as above
 
         decision = judge(sessions, budget, RISK)
         words: dict[bool | None, Meets] = {True: "yes", False: "no", None: "borderline"}

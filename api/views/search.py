@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.failures import without_folders
 from api.schemas.search import (
     Answer,
     Condition,
@@ -56,7 +57,7 @@ def search_view(row: SearchRow, facts: SearchFacts) -> Search:
         labels=dict(job.labels),
         target=job.target,
         state=row.state,  # type: ignore[arg-type]  # one of the states; the model checks it
-        message=row.message,
+        message=without_folders(row.message),
         conditions=conditions(facts.conditions),
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -121,7 +122,7 @@ def conditions(events: Iterable[StoredEvent]) -> list[Condition]:
             type=data["type"],
             status=truth(data["status"]),
             reason=data["reason"],
-            message=data["message"],
+            message=without_folders(data["message"]),
             at=event.at,
         )
     return list(found.values())
@@ -168,7 +169,7 @@ def answer_view(row: SearchRow, verdict: str) -> Answer | None:
         dense_confirmed=_metrics(answer.dense_confirmed),
         dense_fits=answer.dense_fits,
         nearest=None if answer.nearest is None else dict(answer.nearest),
-        verdict=row.message if answer.plan is None else verdict,
+        verdict=without_folders(row.message) if answer.plan is None else verdict,
     )
 
 

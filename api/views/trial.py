@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from api.failures import without_folders
 from api.schemas.trial import LogLine, Trial, TrialLog
 from api.views.event import NAMES
 from api.views.points import finite, point_id
@@ -28,7 +29,7 @@ def trial_view(row: TrialRow) -> Trial:
         seconds=finite(row.seconds),
         attempts=row.attempts,
         cause=row.cause,
-        error=row.error,
+        error=None if row.error is None else without_folders(row.error),
         asked_at=row.asked_at,
         ended_at=row.ended_at,
     )
@@ -48,10 +49,10 @@ def trial_log(search_id: str, row: TrialRow, events: Iterable[StoredEvent], runn
     for event in events:
         if event.kind == "log" and not row.asked_at <= event.at <= (row.ended_at or event.at):
             continue
-        if message := _message(event, key):
+        if message := without_folders(_message(event, key) or ""):
             name = NAMES.get(event.kind, event.kind)
             lines.append(LogLine(at=event.at, seq=event.seq, event=name, message=message))
-    return TrialLog(search=search_id, number=row.number, lines=lines, runner=list(runner))
+    return TrialLog(search=search_id, number=row.number, lines=lines, runner=[without_folders(line) for line in runner])
 
 
 def _message(event: StoredEvent, key: str) -> str | None:
