@@ -8,10 +8,21 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from api import failures, openapi
+from api import failures, openapi, uploads
 from api.access import Access
 from api.metrics import Metrics
-from api.routes import health
+from api.routes import (
+    actions,
+    catalogue,
+    checkpoints,
+    downloads,
+    events,
+    front,
+    health,
+    reports,
+    searches,
+    trials,
+)
 from api.security.authentication import Authenticated, Identity
 from api.security.bodies import Bodies, Upload
 from api.security.headers import SecurityHeaders
@@ -30,11 +41,20 @@ from search.home import Home
 if TYPE_CHECKING:
     from search.dispatch import Dispatcher
 
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    catalogue.router,
+    checkpoints.router,
+    searches.router,
+    actions.router,
+    events.router,
+    trials.router,
+    front.router,
+    downloads.router,
+    reports.router,
+)
 """Every group of routes; a new one costs its import and a place here."""
 
-UPLOADS = "/v1/checkpoints"
-_WEIGHTS = frozenset({"application/octet-stream", "application/vnd.safetensors"})
 GRACE_S = 2.0
 """For running searches to be handed back when the service goes down."""
 
@@ -58,6 +78,7 @@ def create_app(settings: Settings, dispatcher: "Dispatcher | None" = None) -> Fa
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if own:
             await asyncio.to_thread(service.dispatcher.start)
+        await asyncio.to_thread(uploads.tidy, Home(settings.home).checkpoints)
         sampler = asyncio.create_task(service.metrics.watch_loop())
         try:
             yield
@@ -102,7 +123,7 @@ def serve(settings: Settings) -> int:
 def _wall(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """The middlewares, outermost first."""
     tokens, sessions = Tokens(settings.tokens()), Sessions(settings.session_s)
-    uploads = {UPLOADS: Upload(settings.checkpoint_cap_bytes, _WEIGHTS)}
+    paths = {checkpoints.PATH: Upload(settings.checkpoint_cap_bytes, checkpoints.TYPES)}
     return [
         Middleware(SecurityHeaders),
         Middleware(Access, metrics),
@@ -112,5 +133,5 @@ def _wall(settings: Settings, metrics: Metrics) -> list[Middleware]:
         Middleware(OriginGuard),
         Middleware(SignIn, tokens, sessions, settings.body_silence_s),
         Middleware(Authenticated, tokens),
-        Middleware(Bodies, settings.body_cap, settings.body_silence_s, uploads),
+        Middleware(Bodies, settings.body_cap, settings.body_silence_s, paths),
     ]

@@ -12,7 +12,12 @@ HIDDEN = "[hidden]"
 _NAMES = frozenset({"authorization", "cookie", "set-cookie", "idempotency-key", "idempotency_key", "token", "password"})
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _BEARER = re.compile(r"(?i)\b(bearer)\s+[^\s'\",]+")
-_QUIET = {"uvicorn.access": logging.CRITICAL, "uvicorn.error": logging.WARNING, "asyncio": logging.WARNING}
+_QUIET = {
+    "uvicorn.access": logging.CRITICAL,
+    "uvicorn.error": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "alembic.runtime.plugins": logging.WARNING,
+}
 
 
 class Blotter:

@@ -1,6 +1,7 @@
 """What one running app shares between its routes."""
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from search.dispatch import Dispatcher
 
 
+UPLOADS_AT_ONCE = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """The shared objects of an app, at `request.app.state.service`.
@@ -25,6 +29,7 @@ class Service:
         metrics: counters and gauges.
         stopping: set when the service begins to go down, before the server waits for streams and long polls: whoever
             keeps an answer open says good-bye and ends it then.
+        uploads: taken while a checkpoint is being received.
     """
 
     settings: Settings
@@ -32,6 +37,7 @@ class Service:
     streams: Streams
     metrics: Metrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    uploads: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(UPLOADS_AT_ONCE))
 
 
 def service_of(request: Request) -> Service:

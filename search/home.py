@@ -33,6 +33,11 @@ class Home:
         """Exported bundles, one folder per search."""
         return self.path / "bundles"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Uploaded weights, each under its sha256."""
+        return self.path / "checkpoints"
+
     def run(self, search_id: str) -> Path:
         """Logs and scratch of one search."""
         return self.path / "runs" / search_id
