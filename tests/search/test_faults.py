@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,48 +10,17 @@ import psutil
 import pytest
 
 from models.plan import Plan
-from search.answer import Outcome
 from search.attempts import ATTEMPTS
-from search.coordinator import Coordinator
 from search.evaluators.synthetic import is_faulty
-from search.home import Home
 from search.outcomes import LEAST
 from search.proposing import ladder
 from search.records import Event
-from search.store import Store
-from tests.search.support import SPACE, job, lines
+from tests.search.staging import Stage
+from tests.search.support import SPACE
 from tests.search.test_flow import fitted_model, timeless
 
 SHARE = 0.3
 TIMEOUT_S = 0.5
-
-
-class Stage:
-    """A home whose target `faulty` goes wrong as told, and a store."""
-
-    def __init__(self, folder: Path, model: dict[str, Any]) -> None:
-        self.home = Home(folder)
-        self.store = Store.open(self.home.database)
-        self.log = folder / "evaluated.log"
-        self.events: list[Event] = []
-        self.at: dict[str, float] = {}
-        self._model = model
-
-    def run(self, options: str, show: Callable[[Event], None] = lambda event: None, **changes: Any) -> Outcome:
-        targets = self.home.path / "targets.toml"
-        targets.write_text(f'[targets.faulty]\nkind = "synthetic"\noptions = {{log = "{self.log}", {options}}}\n')
-        fields: dict[str, Any] = {"id": "s", "evaluations": 8, "evaluation_timeout_s": TIMEOUT_S, **changes}
-        asked = job(32.0, target="faulty", bundle=False, latency_model=self._model["model"], **fields)
-
-        def keep(event: Event) -> None:
-            self.events.append(event)
-            self.at[str(event.key)] = time.monotonic()
-            show(event)
-
-        return Coordinator(self.store, self.home).run(asked, keep)
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [dict(event.data) for event in self.events if event.kind == kind]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +46,8 @@ FATES = [("crash", "crash", ATTEMPTS), ("hang", "timeout", ATTEMPTS), ("nan", "n
 def test_an_evaluator_that_always_fails_ends_the_search_with_the_cause(
     stage: Stage, fault: str, cause: str, attempts: int
 ) -> None:
-    outcome = stage.run(f'fault = "{fault}"')
+    stage.set_options(f'fault = "{fault}"')
+    outcome = stage.run(evaluation_timeout_s=TIMEOUT_S)
     assert outcome.state == "failed"
     assert f"{LEAST} of {LEAST} evaluations failed, most often by {cause} ({LEAST} times)" in outcome.message
     failures = stage.of("failure")
@@ -85,7 +55,7 @@ def test_an_evaluator_that_always_fails_ends_the_search_with_the_cause(
     assert [one["number"] for one in failures] == list(range(LEAST))
     assert stage.of("evaluation") == []
     assert stage.store.archive(stage.store.search("s").target_digest) == []
-    begun = [event for event in stage.events if event.kind == "attempt" and event.data["state"] == "started"]
+    begun = stage.tries("started")
     assert len(begun) == LEAST * attempts
     for event in begun:
         if fault != "nan":  # whose evaluations end like others
@@ -94,7 +64,8 @@ def test_an_evaluator_that_always_fails_ends_the_search_with_the_cause(
 
 @pytest.mark.parametrize("fault", ["crash", "raise", "nan"])
 def test_a_search_goes_on_without_the_plans_that_fail(stage: Stage, fault: str) -> None:
-    outcome = stage.run(f'fault = "{fault}", fault_share = {SHARE}', evaluations=12)
+    stage.set_options(f'fault = "{fault}", fault_share = {SHARE}')
+    outcome = stage.run(evaluations=12)
     assert outcome.state == "succeeded", outcome.message
     assert outcome.answer is not None and outcome.answer.plan is not None
     failed = {Plan.of(one["plan"]) for one in stage.of("failure")}
@@ -117,10 +88,8 @@ def test_who_evaluates_makes_no_difference_to_what_fails_and_what_is_found(
     found = {}
     for pool, workers in (("serial", 1), ("ray", 2)):
         monkeypatch.setenv("SPARSEARCH_HOME", str(tmp_path / pool))
-        (tmp_path / pool).mkdir()
-        stage = Stage(tmp_path / pool, model)
-        outcome = stage.run(f'fault = "crash", fault_share = {SHARE}', pool=pool, workers=workers,
-                            evaluation_timeout_s=30.0)  # fmt: skip
+        stage = Stage(tmp_path / pool, model, f'fault = "crash", fault_share = {SHARE}')
+        outcome = stage.run(pool=pool, workers=workers)
         stage.store.close()
         assert outcome.answer is not None
         failures = sorted((one["number"], one["cause"], one["attempts"]) for one in stage.of("failure"))
@@ -146,7 +115,8 @@ def test_losing_ray_costs_only_what_was_running(stage: Stage, everything: bool) 
         elif event.kind == "evaluation" and lost and not lost[-1]["status"]:
             times.setdefault("back", time.monotonic())
 
-    outcome = stage.run("delay_s = 0.4", show, pool="ray", workers=2, evaluation_timeout_s=30.0)
+    stage.set_options("delay_s = 0.4")
+    outcome = stage.run(show, pool="ray", workers=2)
     assert outcome.state == "succeeded", outcome.message
     assert times["back"] - times["killed"] < 60.0
     told = [(one["status"], one["reason"]) for one in stage.of("condition") if one["type"] == "ExecutorLost"]
@@ -155,7 +125,7 @@ def test_losing_ray_costs_only_what_was_running(stage: Stage, everything: bool) 
     assert stage.store.search("s").attempts == 1
     assert stage.of("failure") == []
     assert {one["attempts"] for one in stage.of("evaluation")} == {1}
-    counted = Counter(line.removeprefix("search ") for line in lines(stage.log) if line.startswith("search "))
+    counted = Counter(plan.to_json() for plan in stage.evaluated)
     assert len(finished) == 3
     assert all(counted[plan] == 1 for plan in finished)
     assert counted.total() - len(counted) <= 2  # what two workers were doing
