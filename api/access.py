@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.failures import problem_of
+from api.failures import answer_to, problem_of
 from api.metrics import Metrics
 
 _LOG = structlog.get_logger("sparsearch.access")
@@ -64,7 +64,7 @@ class Access:
                     _LOG.exception("unforeseen", route=template_of(scope))
                 if status:
                     raise _CutShortError from None  # too late for an answer: the server closes the connection
-                await problem.response(scope)(scope, receive, named)
+                await answer_to(problem, scope)(scope, receive, named)
             finally:
                 seconds = time.monotonic() - started
                 route = template_of(scope)

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from api import failures, openapi, uploads
 from api.access import Access
 from api.metrics import Metrics
+from api.pages import routes as pages
 from api.routes import (
     actions,
     catalogue,
@@ -52,6 +53,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     front.router,
     downloads.router,
     reports.router,
+    pages.router,
 )
 """Every group of routes; a new one costs its import and a place here."""
 

@@ -1,7 +1,7 @@
 """Which problem an exception is: the errors of `search` and `latency`, of the framework, and the unforeseen."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -9,11 +9,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
-from api.problems import FieldError, Problem, retry_after
+from api.pages.errors import error_page, wants_page
+from api.problems import FieldError, Problem, request_id, retry_after
 from latency.errors import SettingError
 from models.errors import PlanError
-from search.errors import SearchError, StoreError
+from search import errors
 
 _LOG = structlog.get_logger("sparsearch.failures")
 _ERRORS = 20
@@ -41,7 +43,7 @@ def install(app: FastAPI) -> None:
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
-        if isinstance(error, SearchError) and problem.status >= 500:
+        if isinstance(error, errors.SearchError) and problem.status >= 500:
             unforeseen = problem.type == "internal"
             _LOG.error(
                 "refused",
@@ -50,12 +52,21 @@ def install(app: FastAPI) -> None:
                 status=problem.status,
                 exc_info=error if unforeseen else None,
             )
-            if isinstance(error, StoreError):
+            if isinstance(error, errors.StoreError):
                 request.app.state.service.metrics.database_errors.inc()
-        return problem.response(request.scope)
+        return answer_to(problem, request.scope)
 
-    for foreseen in (Problem, HTTPException, RequestValidationError, SearchError, SettingError, PlanError):
+    for foreseen in (Problem, HTTPException, RequestValidationError, errors.SearchError, SettingError, PlanError):
         app.add_exception_handler(foreseen, answer)
+
+
+def answer_to(problem: Problem, scope: Scope) -> Response:
+    """The problem as JSON; as a page for a browser that asked for a page."""
+    if not wants_page(scope):
+        return problem.response(scope)
+    page = error_page(problem.status, problem.title, problem.detail, request_id(scope))
+    page.headers.update(problem.headers)
+    return page
 
 
 def problem_of(error: Exception) -> Problem:
@@ -70,7 +81,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, SettingError | PlanError):
         return Problem("invalid-request", 422, str(error))
     for kind in type(error).__mro__:
-        if make := _OF_SEARCH.get(kind.__name__):
+        if make := _OF_SEARCH.get(kind):
             return make(error)
     return Problem("internal", 500, "the service met something unforeseen; its log has more under the request_id")
 
@@ -80,12 +91,12 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
-def _of_fields(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    found = [FieldError(pointer_of(error["loc"]), _what_is_wrong(error)) for error in errors[:_ERRORS]]
-    if any(error["type"] == "json_invalid" for error in errors):
+def _of_fields(wrong: Sequence[Mapping[str, Any]]) -> Problem:
+    found = [FieldError(pointer_of(error["loc"]), _what_is_wrong(error)) for error in wrong[:_ERRORS]]
+    if any(error["type"] == "json_invalid" for error in wrong):
         return Problem("invalid-request", 400, "the body is not valid JSON", errors=found)
     first = found[0]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     where = f"{first.pointer}: " if first.pointer else "body: "
     return Problem("invalid-request", 422, f"{where}{first.detail}{more}", errors=found)
 
@@ -133,21 +144,21 @@ def _refused(error: Exception) -> Problem:
     return Problem("invalid-request", 422, without_folders(str(error)))
 
 
-_OF_SEARCH: Mapping[str, Any] = {
-    "BudgetError": _refused,
-    "JobError": _refused,
-    "SamplerError": _refused,
-    "TargetError": _target,
-    "UnknownSearch": _unknown,
-    "UnknownTrial": _unknown,
-    "UnknownCheckpoint": _unknown,
-    "StateConflict": _conflict,
-    "QueueFull": lambda error: Problem("queue-full", 429, str(error), headers=retry_after(10)),
-    "IdempotencyMismatch": lambda error: Problem("idempotency-mismatch", 422, str(error)),
-    "NotReady": lambda error: Problem("not-ready", 503, str(error), headers=retry_after(2)),
+_OF_SEARCH: Mapping[type, Callable[[Any], Problem]] = {
+    errors.BudgetError: _refused,
+    errors.JobError: _refused,
+    errors.SamplerError: _refused,
+    errors.TargetError: _target,
+    errors.UnknownSearch: _unknown,
+    errors.UnknownTrial: _unknown,
+    errors.UnknownCheckpoint: _unknown,
+    errors.StateConflict: _conflict,
+    errors.QueueFull: lambda error: Problem("queue-full", 429, str(error), headers=retry_after(10)),
+    errors.IdempotencyMismatch: lambda error: Problem("idempotency-mismatch", 422, str(error)),
+    errors.NotReady: lambda error: Problem("not-ready", 503, str(error), headers=retry_after(2)),
     # the message names the file or the address of the database: for the log alone
-    "StoreError": lambda error: Problem(
+    errors.StoreError: lambda error: Problem(
         "not-ready", 503, "the database cannot be used at the moment; the log says why", headers=retry_after(5)
     ),
 }
-"""By class name, most special first: the error family of `search` is larger than what can reach a request."""
+"""The family is larger than what can reach a request; the nearest ancestor in the table decides."""

@@ -35,6 +35,14 @@ def client(home: Path) -> Iterator[AppClient]:
         (errors.TargetError("target x: config /srv/a/b.py does not exist"), 422, "invalid-request"),
         (SettingError("batch=0 must be a whole number"), 422, "invalid-request"),
         (errors.StoreError(f"cannot write {SECRET}"), 503, "not-ready"),
+        (errors.StoreUnavailable(f"cannot reach {SECRET}"), 503, "not-ready"),
+        (errors.NotReady("starting"), 503, "not-ready"),
+        (errors.UnknownSearch("there is no search 'x'"), 404, "not-found"),
+        (errors.UnknownTrial("there is no trial 7"), 404, "not-found"),
+        (errors.UnknownCheckpoint("there is no checkpoint 'x'"), 404, "not-found"),
+        (errors.StateConflict("running", ["queued", "paused"]), 409, "state-conflict"),
+        (errors.QueueFull(100), 429, "queue-full"),
+        (errors.IdempotencyMismatch(), 422, "idempotency-mismatch"),
         (HTTPException(404), 404, "not-found"),
         (HTTPException(409, "no"), 409, "state-conflict"),
         (HTTPException(418, "teapot"), 418, "invalid-request"),
@@ -49,7 +57,27 @@ def test_each_error_is_its_problem(client: AppClient, error: Exception, status: 
     answer = client.get("/raise/it")
     assert is_problem(answer, status, slug)
     assert "hunter2" not in answer.text and "/srv/" not in answer.text and answer.json()["instance"] == "/raise/it"
-    assert status != 503 or int(answer.headers["retry-after"]) > 0
+    assert status not in (429, 503) or int(answer.headers["retry-after"]) > 0
+
+
+def test_a_conflict_tells_the_state_and_what_would_be_possible(client: AppClient) -> None:
+    raising["it"] = errors.StateConflict("running", ["queued", "paused"])
+    body = client.get("/raise/it").json()
+    assert body["state"] == "running" and body["allowed"] == ["paused", "queued"]
+
+
+def test_a_full_queue_says_when_to_come_back(client: AppClient) -> None:
+    raising["it"] = errors.QueueFull(100)
+    assert int(client.get("/raise/it").headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), errors.StoreError(SECRET), HTTPException(404)])
+def test_a_browser_that_asked_for_a_page_gets_one(client: AppClient, error: Exception) -> None:
+    raising["it"] = error
+    answer = client.get("/raise/it", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert answer.status_code in (404, 500, 503) and answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["x-request-id"] in answer.text and "hunter2" not in answer.text
+    assert is_problem(client.get("/v1/nowhere", headers={"Accept": "text/html"}), 404, "not-found")
 
 
 def test_what_a_problem_adds_is_kept(client: AppClient) -> None:
