@@ -19,14 +19,13 @@ from search.feasibility import Ends, describe, measure_ends
 from search.front import front, points
 from search.journal import Emit, Journal
 from search.modelling import known_model, latency_model
-from search.proposing import Proposing
 from search.records import Evaluation, Event, Job
 from search.rig import Rig, Scale, set_up
-from search.samplers import SAMPLERS, Problem
+from search.rounds import Rounds
 from search.steering import Steering
 from search.targets import Target
 from search.trials import Trials
-from search.verify import Verdict, verify
+from search.verify import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +114,12 @@ class _Search:
         model = self._model(ends, known)
         steering = Steering(model, job.budget, _tail(job, ends))
         trials = Trials(job, rig, journal, steering, self._archive(), self._stopping)
-        sampler = SAMPLERS[job.sampler](Problem(rig.space, steering.excess, steering.latency), job.seed)
-        proposing = Proposing(job, rig.space, journal, sampler, steering, trials, self._stopping)
-        proposing.run()
-        trials.need_dense()
+        rounds = Rounds(job, rig, journal, steering, trials, self._stopping, Scale.of(ends.floor))
+        verdict = rounds.run()
         if not trials.known:
             return end("stopped", "stopped before anything was evaluated", answer)
-        verdict = self._verify(trials, ends)
-        answer = self._describe(replace(answer, evaluated=proposing.asked), trials, verdict, steering)
+        self._say_verified(verdict)
+        answer = self._describe(replace(answer, evaluated=rounds.asked), trials, verdict, steering)
         stopped = self._stopping()
         if verdict.winner is None:
             measured = {ends.floor.plan: ends.floor, ends.dense.plan: ends.dense, **verdict.measured}
@@ -161,21 +158,10 @@ class _Search:
     def _has_candidates(self) -> bool:
         return bool(self._request.archive) or any(key.startswith("evaluate:") for key in self._journal.finished)
 
-    def _verify(self, trials: Trials, ends: Ends) -> Verdict:
-        """Step 6; when no finalist passes, the sparsest plan is the last resort."""
-        job, rig, journal = self._job, self._rig, self._journal
-        scale = Scale.of(ends.floor)
-        verdict = verify(job, rig, journal, trials.points(), scale)
-        sparsest = rig.space.canonical(rig.space.sparsest)
-        if verdict.winner is None and sparsest not in verdict.measured:
-            trials.evaluate([sparsest])
-            last = [replace(point, within=1.0) for point in trials.points() if point.plan == sparsest]
-            final = verify(job, rig, journal, last, scale, "verify:floor")
-            verdict = replace(final, measured={**verdict.measured, **final.measured}, tried=verdict.tried + final.tried)
+    def _say_verified(self, verdict: Verdict) -> None:
         passed = verdict.winner is not None
         message = f"{verdict.tried} candidates were measured, {'one' if passed else 'none'} is surely within the budget"
-        journal.condition("Verified", passed, "within-budget" if passed else "none-passed", message)
-        return verdict
+        self._journal.condition("Verified", passed, "within-budget" if passed else "none-passed", message)
 
     def _describe(self, answer: Answer, trials: Trials, verdict: Verdict, steering: Steering) -> Answer:
         known: dict[Plan, Evaluation] = dict(trials.known)

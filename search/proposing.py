@@ -41,6 +41,8 @@ class Proposing:
         steering: latency forecasts.
         trials: evaluates.
         stopping: whether no more plans shall be asked for.
+        first: number of the first round, when others went before.
+        before: plans that were asked for in those.
         clock: seconds, monotonic.
     """
 
@@ -53,6 +55,8 @@ class Proposing:
         steering: Steering,
         trials: Trials,
         stopping: Callable[[], bool],
+        first: int = 0,
+        before: int = 0,
         clock: Clock = time.monotonic,
     ) -> None:
         self._job = job
@@ -62,7 +66,9 @@ class Proposing:
         self._steering = steering
         self._trials = trials
         self._stopping = stopping
+        self._before = before
         self._clock = clock
+        self.round = first
         self.asked = 0
 
     def run(self) -> None:
@@ -73,9 +79,11 @@ class Proposing:
         """
         started = self._clock()
         extra = ladder(self._space)  # always evaluated, never told
-        total = self._job.evaluations + len(extra)
-        progress = Progress(self._journal, "evaluate", total, self._clock, self._trials.finished)
-        for round in range(self._job.evaluations + 1):
+        known = self._trials.finished
+        total = known + self._job.evaluations + len(extra) - self._trials.have_ended(extra)
+        progress = Progress(self._journal, "evaluate", total, self._clock, known)
+        for round in range(self.round, self.round + self._job.evaluations + 1):
+            self.round = round + 1
             if self._stopping() and self._journal.find(f"ask:{round}") is None:
                 return
             plans = self._ask(round, extra)
@@ -120,7 +128,7 @@ class Proposing:
             within = [point for point in known if point.within >= 0.5]
             best = ranking(within)[0].to_dict() if within else None
             shown = [point.to_dict() for point in front(known)]
-            counts = {"evaluated": self.asked, "total": self._job.evaluations}
+            counts = {"evaluated": self._before + self.asked, "total": self._before + self._job.evaluations}
             return {"round": round, "points": shown, "best": best, **counts}
 
         self._journal.step("front", f"front:{round}", compute)

@@ -113,7 +113,8 @@ class Job:
         sampler: one of `search.samplers.SAMPLERS`.
         seed: seed of the sampler and of the order of measurements.
         evaluations: accuracy evaluations the sampler may ask for (a ladder of six plans from dense to sparsest comes on
-            top); 0 answers from the ladder and the archive.
+            top, and a quarter of them again each time that no finalist passed, at most twice); 0 answers from the
+            ladder and the archive.
         batch: plans asked at once. Independent of `workers`, so that the answer is too.
         workers: evaluating processes.
         pool: "serial" (inside the runner) or "ray".

@@ -1,9 +1,11 @@
 """Steering: what the latency model says about plans, in the terms of one budget."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from latency.predictor import LatencyModel
+from latency.record import Measurement
 from models.plan import Plan
 from search.budget import Budget
 
@@ -41,17 +43,39 @@ class Steering:
         self._model = model
         self._budget = budget
         self._tail = tail
+        self._ratios: list[float] = []
+
+    @property
+    def correction(self) -> float:
+        """Factor on the model's predictions: the geometric mean of measured over predicted; 1 before `learn`."""
+        return math.exp(math.fsum(map(math.log, self._ratios)) / len(self._ratios)) if self._ratios else 1.0
+
+    def learn(self, measured: Iterable[Measurement]) -> None:
+        """Correct the forecasts by finalists that were measured.
+
+        Whoever picks the best of many forecasts near a budget picks those that err in one direction, and that
+        direction is what the finalists show. One factor is enough, since all of them lie at about one latency.
+        """
+        records = list(measured)
+        predicted = self._model.predict_ms([record.plan for record in records])
+        self._ratios += [record.median_ms / float(ms) for record, ms in zip(records, predicted, strict=True)]
+
+    @property
+    def _factor(self) -> float:
+        return self._tail * self.correction
 
     def latency(self, plans: Sequence[Plan]) -> list[float]:
         """Predicted ms of the budget's statistic."""
-        return [float(self._tail * ms) for ms in self._model.predict_ms(plans)]
+        factor = self._factor
+        return [float(factor * ms) for ms in self._model.predict_ms(plans)]
 
     def excess(self, plans: Sequence[Plan]) -> list[float]:
         """(conservative bound - budget) / budget; <= 0: probably feasible."""
+        factor = self._factor
         uppers = self._model.upper_ms(plans, RISK)
         middles = self._model.predict_ms(plans)
         return [
-            float(self._budget.excess(self._tail * upper, self._tail * (2 * middle - upper)))
+            float(self._budget.excess(factor * upper, factor * (2 * middle - upper)))
             for upper, middle in zip(uppers, middles, strict=True)
         ]
 
@@ -59,13 +83,14 @@ class Steering:
         """Predictions with their band."""
         if not plans:
             return []
+        factor = self._factor
         middles, highs = self._model.predict_ms(plans), self._model.upper_ms(plans, 0.025)
-        within = self._model.probability_within(plans, self._budget.max_ms / self._tail)
+        within = self._model.probability_within(plans, self._budget.max_ms / factor)
         return [
             Forecast(
-                float(self._tail * ms),
-                float(self._tail * max(0.0, 2 * ms - high)),
-                float(self._tail * high),
+                float(factor * ms),
+                float(factor * max(0.0, 2 * ms - high)),
+                float(factor * high),
                 float(chance),
             )
             for ms, high, chance in zip(middles, highs, within, strict=True)

@@ -43,7 +43,14 @@ class Verdict:
 
 
 def verify(
-    job: Job, rig: Rig, journal: Journal, candidates: Sequence[Point], scale: Scale, name: str = "verify"
+    job: Job,
+    rig: Rig,
+    journal: Journal,
+    candidates: Sequence[Point],
+    scale: Scale,
+    name: str = "verify",
+    share: float = 1.0,
+    before: int = 0,
 ) -> Verdict:
     """Measure candidates until the best one that meets the budget is found.
 
@@ -54,9 +61,12 @@ def verify(
         candidates: evaluated plans with forecasts.
         scale: of the earlier sessions.
         name: of this round of verification, unique in the search.
+        share: of the job's risk that this round may take.
+        before: candidates verified in earlier rounds; ranks go on from there.
     """
     measured: dict[Plan, Measurement] = {}
     tried = 0
+    alpha = share * job.alpha / max(min(job.finalists + 1, len(candidates)), 1)
     for number, group in enumerate(_groups(job, candidates)):
         records = [
             measure(job, rig, journal, f"{name}:{number}:{session}", [p.plan for p in group], True, scale)
@@ -66,9 +76,9 @@ def verify(
         for place, point in enumerate(group):
             sessions = [record[place] for record in records]
             measured[point.plan] = sessions[-1]
-            decision = judge(sessions, job.budget, job.alpha / (job.finalists + 1))
+            decision = judge(sessions, job.budget, alpha)
             accepted = decision.meets is True
-            _say(journal, f"{name}:{tried}", tried, point, accepted, decision, sessions[-1])
+            _say(journal, f"{name}:{tried}", before + tried, point, accepted, decision, sessions[-1])
             tried += 1
             if accepted and winner is None:
                 winner = point, decision

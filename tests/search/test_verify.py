@@ -87,10 +87,11 @@ def test_every_finalist_is_measured_in_as_many_sessions_as_asked(sessions: int) 
     assert verdict.decision is not None and verdict.decision.sessions == sessions
 
 
-def test_the_risk_is_shared_between_all_that_may_be_tried() -> None:
-    verdict, _, _ = run([29.0], finalists=4, alpha=0.01)
+@pytest.mark.parametrize(("candidates", "tries"), [(1, 1), (3, 3), (5, 5), (9, 5)])
+def test_the_risk_is_shared_between_all_that_may_be_tried(candidates: int, tries: int) -> None:
+    verdict, _, _ = run([29.0] * candidates, finalists=4, alpha=0.01)
     assert verdict.decision is not None
-    assert verdict.decision.alpha == pytest.approx(0.01 / 5)
+    assert verdict.decision.alpha == pytest.approx(0.01 / tries)
 
 
 def test_a_close_candidate_with_a_better_forecast_is_still_refused_by_measurement() -> None:
