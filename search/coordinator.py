@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Literal, TypeAlias
@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 from search.answer import Outcome
 from search.attempts import ended, following
 from search.ending import end as ending
-from search.errors import RunnerError
+from search.errors import RunnerError, StateConflict
 from search.home import Home
 from search.pools.mishaps import oom_kills
 from search.preflight import preflight
@@ -41,6 +41,7 @@ RELEASE_S = 1.0
 _REMARKS = frozenset({"attempt", "condition", "log", "progress", "state"})
 """Kinds of events that are no progress: a runner that dies after nothing else has died in vain."""
 
+_ACTIVE = frozenset({"queued", "preparing", "running"})
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -51,12 +52,20 @@ class Coordinator:
         store: open for writing; others may use it at the same time.
         home: where logs and bundles go, and where the user's targets are.
         command: how to start a runner.
+        resume_by: what people are told to do to go on with a search; {id} stands for it.
     """
 
-    def __init__(self, store: Store, home: Home, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        store: Store,
+        home: Home,
+        command: Sequence[str] = COMMAND,
+        resume_by: str = "sparsearch search --resume {id}",
+    ) -> None:
         self._store = store
         self._home = home
         self._command = command
+        self._resume_by = resume_by
         self._lock = threading.Lock()
         self._intent: Intent | None = None
         self._stopping = False
@@ -95,7 +104,7 @@ class Coordinator:
             search_id: its id, a unique prefix of it, or "last".
             on_event: shown new events only.
         Raises:
-            StoreError: there is no such search.
+            UnknownSearch: there is none.
             TargetError, RunnerError: its target is gone, or has changed since.
         """
         return self.run_stored(self._store.search(search_id).id, on_event)
@@ -106,7 +115,7 @@ class Coordinator:
         Returns:
             How it ended: in a terminal state, or `paused`, or, after `release`, in the state it is left in.
         """
-        row = self._store.search(search_id)
+        row = self._store.exact(search_id)
         if row.state in ("succeeded", "stopped", "infeasible"):
             return row.outcome
         target = preflight(row.job, self._home, stored=True)
@@ -149,14 +158,14 @@ class Coordinator:
 
     def _run(self, row: SearchRow, target: Target, on_event: OnEvent) -> Outcome:
         end: Event | None = None
-        deaths, status = 0, 0
-        self._running = None
-        for event in self._store.events(row.id):
-            self._running = following(self._running, event)
-        if self._running is not None:  # runner and coordinator were killed together
-            self._close_attempt(row, "lost", 0, False, on_event)
+        deaths, runs, status = 0, 0, 0
+        self._running = self._left_running(row)
+        self._close_attempt(row, "lost", 0, False, on_event)
         while end is None and deaths < DEATHS and self._wanted() is None:
-            self._say(row.id, "preparing", f"the runner died; attempt {deaths + 1}" if deaths else "", on_event)
+            message = "" if runs == 0 else f"the runner died with {in_words(status)}; a new one goes on"
+            if not self._say(row.id, {row.state, *_ACTIVE}, "preparing", message, on_event):
+                return self._store.exact(row.id).outcome  # cancelled or paused in this very moment
+            runs += 1
             before = oom_kills()
             end, status, progressed = self._attempt(row, target, on_event)
             if end is not None:
@@ -169,10 +178,18 @@ class Coordinator:
             else:
                 deaths += 1
         if end is None and self._wanted() == "pause":
-            self._say(row.id, "paused", f"paused; go on with: sparsearch search --resume {row.id}", on_event)
+            self._say(row.id, _ACTIVE, "paused", f"paused; {self._go_on(row)}", on_event)
         elif end is not None or self._wanted() != "release":
             self._append(row.id, end or self._without_end(row, status), on_event)
-        return self._store.search(row.id).outcome
+        return self._store.exact(row.id).outcome
+
+    def _left_running(self, row: SearchRow) -> Event | None:
+        """The attempt that ran when the runner and the process that watched it were killed together."""
+        running = None
+        kinds = ("attempt", "evaluation", "failure", "confirm")
+        for stored in self._store.stored_events(row.id, kinds=kinds):
+            running = following(running, Event(stored.kind, stored.data, stored.key))  # type: ignore[arg-type]
+        return running
 
     def _attempt(self, row: SearchRow, target: Target, on_event: OnEvent) -> tuple[Event | None, int, bool]:
         """One runner process: its `end` event if it got that far, its exit status, and whether it finished a step."""
@@ -199,7 +216,7 @@ class Coordinator:
                     end = event
                     break
                 if event.kind == "state":
-                    self._say(row.id, event.data["state"], event.data["message"], on_event)
+                    self._say(row.id, _ACTIVE, event.data["state"], event.data["message"], on_event)
                 elif self._append(row.id, event, on_event):
                     progressed |= event.key is not None and event.kind not in _REMARKS
                     self._running = following(self._running, event)
@@ -229,13 +246,24 @@ class Coordinator:
     def _without_end(self, row: SearchRow, status: int) -> Event:
         """The end of a search whose runner said none."""
         if self._wanted() == "cancel":
-            return ending("cancelled", f"cancelled; go on with: sparsearch search --resume {row.id}", None)
+            return ending("cancelled", f"cancelled; {self._go_on(row)}", None)
         log = self._home.run(row.id) / "runner.log"
         message = f"the runner died {DEATHS} times, last with {in_words(status)}; its log is {log}"
         return ending("failed", message, None)
 
-    def _say(self, search_id: str, state: str, message: str, on_event: OnEvent) -> None:
-        self._append(search_id, Event("state", {"state": state, "message": message}), on_event)
+    def _go_on(self, row: SearchRow) -> str:
+        return f"go on with: {self._resume_by.format(id=row.id)}"
+
+    def _say(self, search_id: str, allowed: Collection[str], state: str, message: str, on_event: OnEvent) -> bool:
+        """Change the state, unless somebody else has meanwhile changed it to one that is not `allowed`."""
+        try:
+            self._store.change_state(search_id, allowed, state, message)
+        except StateConflict:
+            return False
+        stored = self._store.latest(search_id, "state")
+        if stored is not None:
+            on_event(Event("state", stored.data, None, stored.seq))
+        return True
 
     def _append(self, search_id: str, event: Event, on_event: OnEvent) -> bool:
         """Commit and show an event; False: the store had it already."""

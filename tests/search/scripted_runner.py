@@ -1,7 +1,8 @@
 """A runner that follows a script: `python scripted_runner.py SCRIPT`, a JSON list with one entry per process started.
 
-Each entry: {"lines": [what it writes], "status": how it exits, "hang": whether it waits to be killed instead,
-"stubborn": whether it ignores SIGTERM, "daemon": whether it starts a process that outlives it, and says its id}.
+Each entry: {"lines": [what it writes], "status": how it exits, "heed": whether it waits for another line first, which
+it writes to SCRIPT.heard, "hang": whether it waits to be killed instead, "stubborn": whether it ignores SIGTERM, "daemon":
+whether it starts a process that outlives it, and says its id}.
 What it was sent is appended to SCRIPT.requests.
 """
 
@@ -29,6 +30,8 @@ def main(script: Path) -> None:
     for line in act["lines"]:
         sys.stdout.write(line if isinstance(line, str) else json.dumps(line) + "\n")
     sys.stdout.flush()
+    if act.get("heed"):
+        script.with_suffix(".heard").write_text(sys.stdin.readline())
     if act.get("hang"):
         time.sleep(60)
     status = act.get("status", 0)

@@ -172,3 +172,115 @@ def test_ids_sort_by_time_and_differ() -> None:
     ids = [new_id() for _ in range(50)]
     assert len(set(ids)) == 50
     assert [one[:15] for one in ids] == sorted(one[:15] for one in ids)
+
+
+def attempt(number: int, state: str = "started", split: str = "search") -> dict[str, Any]:
+    """What a runner writes about an attempt at the dense plan."""
+    key = f"attempt:{split}:dense:{number}" + ("" if state == "started" else ":end")
+    data = {"split": split, "plan": dict(SPACE.dense), "attempt": number, "state": state, "cause": None, "reason": None}
+    return {"kind": "attempt", "key": key, "data": data}
+
+
+def step(number: int) -> dict[str, Any]:
+    return evaluation_event(number, SPACE.at((number, 0, 0, 0, 0, 0)), 40.0 - number).to_dict()
+
+
+def test_deaths_count_only_in_a_row(stage: Stage) -> None:
+    died = {"status": 7}
+    acts = [{"lines": [], **died}, {"lines": [], **died}, {"lines": [step(0)], **died}, {"lines": [], **died},
+            {"lines": [LOG, END]}]  # fmt: skip
+    assert stage.coordinator(*acts).run(job()).state == "infeasible"
+    assert len(stage.requests) == len(acts)
+
+
+def test_a_death_during_an_attempt_is_the_attempts_and_not_the_searchs(stage: Stage) -> None:
+    fates = [-signal.SIGSEGV, -signal.SIGALRM, 7]
+    acts = [{"lines": [attempt(number)], "status": status} for number, status in enumerate(fates, 1)]
+    outcome = stage.coordinator(*acts, {"lines": [END]}).run(job(evaluation_timeout_s=2.0), stage.events.append)
+    assert outcome.state == "infeasible"
+    ends = [event.data for event in stage.events if event.kind == "attempt" and event.data["state"] != "started"]
+    assert [(end["attempt"], end["state"], end["cause"]) for end in ends] == [
+        (1, "failed", "crash"), (2, "failed", "timeout"), (3, "failed", "crash"),
+    ]  # fmt: skip
+    assert "signal SIGSEGV" in ends[0]["reason"]
+    assert "longer than 2 s" in ends[1]["reason"]
+    assert "exit status 7" in ends[2]["reason"]
+    # the next runner is told
+    keys = [event["key"] for event in stage.requests[-1]["done"]]
+    assert keys == [key for number in (1, 2, 3) for key in (attempt(number)["key"], attempt(number, "failed")["key"])]
+
+
+def test_memory_that_ran_out_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    kills = iter([4, 5, 5, 5])
+    monkeypatch.setattr("search.coordinator.oom_kills", lambda: next(kills))
+    acts = [{"lines": [attempt(1)], "status": -signal.SIGKILL}, {"lines": [END]}]
+    stage.coordinator(*acts).run(job(), stage.events.append)
+    (end,) = [event.data for event in stage.events if event.kind == "attempt" and event.data["state"] == "failed"]
+    assert end["cause"] == "memory"
+    assert "the machine ran out of memory" in end["reason"]
+
+
+def test_an_attempt_whose_end_nobody_saw_is_lost(stage: Stage) -> None:
+    row = stage.coordinator({"lines": [END]}).create(job(id="s"))
+    stage.store.append(row.id, [Event.from_dict(attempt(1))])
+    stage.coordinator({"lines": [END]}).run_stored("s", stage.events.append)
+    (lost,) = [event.data for event in stage.events if event.kind == "attempt"]
+    assert (lost["state"], lost["attempt"]) == ("lost", 1)
+    assert stage.requests[0]["done"][-1]["data"]["state"] == "lost"
+
+
+def test_a_runner_that_lost_what_it_evaluates_on_is_replaced(stage: Stage) -> None:
+    acts = [{"lines": [LOG], "status": process.LOST}, {"lines": [END]}]
+    assert stage.coordinator(*acts).run(job(), stage.events.append).state == "infeasible"
+    said = [event.data["message"] for event in stage.events if event.kind == "state"]
+    assert "the runner died with what it evaluates on lost; a new one goes on" in said
+
+
+def test_a_stop_is_told_to_the_runner_and_to_the_next(stage: Stage) -> None:
+    coordinator = stage.coordinator({"lines": [LOG], "heed": True, "status": 7}, {"lines": [END]})
+
+    def show(event: Event) -> None:
+        if event.kind == "log":
+            coordinator.stop()
+
+    coordinator.run(job(), show)
+    assert [request["stop"] for request in stage.requests] == [False, True]
+    assert json.loads(stage.script.with_suffix(".heard").read_text()) == {"command": "stop"}
+
+
+def test_whoever_changes_the_state_meanwhile_has_the_last_word(stage: Stage) -> None:
+    running = {"kind": "state", "key": None, "data": {"state": "running", "message": ""}}
+    coordinator = stage.coordinator({"lines": [LOG, running], "hang": True})
+
+    def show(event: Event) -> None:
+        if event.kind == "log":
+            stage.store.change_state("s", {"preparing"}, "cancelling", "")
+            threading.Timer(0.3, coordinator.cancel).start()
+        states.append(stage.store.exact("s").state)
+
+    states: list[str] = []
+    outcome = coordinator.run(job(id="s"), show)
+    assert outcome.state == "cancelled"
+    assert "running" not in states
+    assert states[-2:] == ["cancelling", "cancelled"]
+
+
+def test_several_searches_run_at_once_over_one_store(stage: Stage) -> None:
+    lines = [LOG, *map(step, range(5)), END]
+    names = [f"s{number}" for number in range(4)]
+    coordinators = {name: stage.coordinator(*[{"lines": lines}] * len(names)) for name in names}
+    threads = [threading.Thread(target=one.run, args=(job(id=name),), name=name) for name, one in coordinators.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in names:
+        assert stage.store.exact(name).state == "infeasible"
+        assert len(stage.store.evaluations(name)) == 5
+
+
+def test_people_are_told_how_to_go_on_in_their_own_words(stage: Stage) -> None:
+    stage.coordinator({"lines": [END]}).create(job(id="s"))
+    coordinator = Coordinator(stage.store, stage.home, resume_by="POST /v1/searches/{id}/resume")
+    coordinator.pause()
+    assert coordinator.run_stored("s").message == "paused; go on with: POST /v1/searches/s/resume"
