@@ -20,7 +20,7 @@ def cancel(
     as_json: options.AsJson = False,
 ) -> None:
     """End a search of a service. What it found stays; `resume` goes on from there."""
-    _act(search, server, token_file, as_json, Client.cancel)
+    _act(search, server, token_file, as_json, Client.cancel, "cancelled")
 
 
 def pause(
@@ -30,7 +30,7 @@ def pause(
     as_json: options.AsJson = False,
 ) -> None:
     """Free everything that a search of a service holds, until `resume`."""
-    _act(search, server, token_file, as_json, Client.pause)
+    _act(search, server, token_file, as_json, Client.pause, "paused")
 
 
 def resume(
@@ -40,7 +40,7 @@ def resume(
     as_json: options.AsJson = False,
 ) -> None:
     """Go on with a paused, cancelled or failed search of a service; nothing that was finished is done again."""
-    _act(search, server, token_file, as_json, Client.resume)
+    _act(search, server, token_file, as_json, Client.resume, "queued")
 
 
 def stop(
@@ -50,18 +50,28 @@ def stop(
     as_json: options.AsJson = False,
 ) -> None:
     """Let a search of a service finish what runs, then verify and answer with what it has found so far."""
-    _act(search, server, token_file, as_json, Client.stop)
+    _act(search, server, token_file, as_json, Client.stop, "stopped")
 
 
 def _act(
-    search: str, server: str | None, token_file: Path | None, as_json: bool, act: Callable[[Client, str], Search]
+    search: str,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+    act: Callable[[Client, str], Search],
+    goal: str,
 ) -> None:
     from sparsearch.remote.connect import connect, named
     from sparsearch.remote.tables import as_data
 
     with connect(server, token_file) as client:
         found = act(client, named(client, search).id)
-    print(json.dumps(as_data(found)) if as_json else f"search {found.id}: {found.state}")
+    if as_json:
+        print(json.dumps(as_data(found)))
+        return
+    # the service answers at once; what runs may need seconds to end
+    soon = "" if found.state == goal else f", soon {goal}"
+    print(f"search {found.id}: {found.state}{soon}")
 
 
 def add_to(app: typer.Typer) -> None:

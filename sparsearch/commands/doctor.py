@@ -8,24 +8,34 @@ import shutil
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from search.home import Home
+from sparsearch.client import ClientError
 from sparsearch.command import add
 from sparsearch.failures import message_of
 from sparsearch.options import AsJson
+from sparsearch.remote.connect import Server, TokenFile, connect
 
 _PACKAGES = (
     "sparsearch", "torch", "torchvision", "mmcv-full", "mmdet", "ray", "optuna", "sqlalchemy", "alembic",
     "numpy", "scipy", "pandas", "pycocotools", "safetensors", "torchpack", "mpi4py", "typer", "rich",
 )  # fmt: skip
-_VARIABLES = ("SPARSEARCH_HOME", "RAY_ADDRESS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_VARIABLES = (
+    "SPARSEARCH_HOME",
+    "SPARSEARCH_SERVER",
+    "RAY_ADDRESS",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Versions, devices, environment, store, targets, and the programs that some commands need."""
+def doctor(server: Server = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Versions, devices, environment, store, targets, and the programs that some commands need; a service."""
     report: dict[str, Any] = {
         "system": _system(),
         "packages": {name: _version(name) for name in _PACKAGES},
@@ -35,6 +45,8 @@ def doctor(as_json: AsJson = False) -> None:
         "store": _store(),
         "targets": _targets(),
     }
+    if server:
+        report["service"] = _service(server, token_file)
     report["advice"] = _advice(report)
     if as_json:
         print(json.dumps(report))
@@ -124,6 +136,19 @@ def _targets() -> dict[str, Any]:
     return facts
 
 
+def _service(server: str, token_file: Path | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"url": server, "reachable": False}
+    try:
+        with connect(server, token_file) as client:
+            facts["version"] = client.version().version
+            facts["reachable"] = True
+            facts["ready"] = client.ready()
+            facts["targets"] = ", ".join(target.name for target in client.targets())
+    except ClientError as error:
+        facts["problem"] = message_of(error)
+    return facts
+
+
 def _advice(report: dict[str, Any]) -> list[str]:
     advice = []
     missing = [name for name in ("torch", "mmcv-full", "mmdet", "ray") if report["packages"][name] is None]
@@ -137,6 +162,11 @@ def _advice(report: dict[str, Any]) -> list[str]:
         advice.append("this machine is busy: latencies measured now have wide intervals")
     if "problem" in report["store"]:
         advice.append(str(report["store"]["problem"]))
+    service = report.get("service", {})
+    if "problem" in service:
+        advice.append(f"service: {service['problem']}")
+    elif service and service["version"] != report["packages"]["sparsearch"]:
+        advice.append(f"the service runs version {service['version']}, this is {report['packages']['sparsearch']}")
     return advice or ["nothing is missing"]
 
 
