@@ -11,7 +11,7 @@ setup:  ## dependencies into the cache (compiles mmcv-full once), and .venv
 	@$(PYTHON) -m scripts.setup_env
 
 system:  ## Debian packages that the tests use
-	@$(PYTHON) -m scripts.system_packages mpirun=openmpi-bin
+	@$(PYTHON) -m scripts.system_packages mpirun=openmpi-bin initdb=postgresql chromium=chromium
 
 demo: setup  ## a whole search on the built-in data, a few minutes
 	$(VENV)/sparsearch demo

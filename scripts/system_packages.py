@@ -1,5 +1,6 @@
 """Install Debian packages whose commands are missing: `python -m scripts.system_packages mpirun=openmpi-bin`."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -8,11 +9,15 @@ from collections.abc import Sequence
 
 from scripts.environment.console import say
 
+POSTGRESQL = "/usr/lib/postgresql/*/bin"
+"""Where Debian keeps the commands of PostgreSQL's server, version by version, off PATH."""
+
 
 def missing_packages(wanted: Sequence[str]) -> list[str]:
-    """Of `command=package` pairs, the packages whose command is not on PATH."""
+    """Of `command=package` pairs, the packages whose command is neither on PATH nor beside PostgreSQL's."""
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), *sorted(glob.glob(POSTGRESQL))])
     pairs = [pair.split("=", 1) for pair in wanted]
-    return [package for command, package in pairs if shutil.which(command) is None]
+    return [package for command, package in pairs if shutil.which(command, path=places) is None]
 
 
 def install_commands(packages: Sequence[str], *, is_root: bool, has_sudo: bool) -> list[list[str]] | None:
@@ -44,7 +49,7 @@ def main(wanted: Sequence[str]) -> int:
             return 1
     still = missing_packages(wanted)
     if still:
-        say(f"FAILED: installed {', '.join(still)}, but the commands are not on PATH")
+        say(f"FAILED: installed {', '.join(still)}, but the commands are not to be found")
     return 1 if still else 0
 
 

@@ -5,6 +5,8 @@ import socket
 
 import pytest
 
+from tests.postgres import postgres_server, postgres_url  # noqa: F401  # fixtures
+
 # the test machines have few cores, and a pool of workers brings its own threads
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # the default run needs no network

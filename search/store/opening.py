@@ -6,6 +6,7 @@ from pathlib import Path
 from search.errors import StoreError
 from search.store.database import Database, is_url
 from search.store.migrate import refuse_unknown, upgrade, version
+from search.store.postgres import Postgres
 from search.store.schema import HEAD
 from search.store.sqlite import Empty, Sqlite
 from search.store.writer_lock import WriterLock, refuse_network
@@ -13,7 +14,7 @@ from search.store.writer_lock import WriterLock, refuse_network
 
 def open_writer(location: Path | str) -> Database:
     """See `Store.open`."""
-    database = _sqlite_writer(Path(location))
+    database = Postgres(str(location), write=True) if is_url(location) else _sqlite_writer(Path(location))
     try:
         with database.writing() as connection:
             upgrade(connection, database.name)
@@ -25,18 +26,21 @@ def open_writer(location: Path | str) -> Database:
 
 def open_reader(location: Path | str) -> Database:
     """See `Store.read`."""
-    is_url(location)
-    path = Path(location)
-    if not path.exists():
-        return Empty(str(path))
-    found, database = _version(Sqlite(path, None))
+    if not is_url(location) and not Path(location).exists():
+        return Empty(str(location))
+    database = _reader(location)
+    found = _version(database)
     if found == HEAD:
         return database
     database.close()
     if found is None:  # what a killed first start leaves
-        return Empty(str(path))
+        return Empty(database.name)
     open_writer(location).close()
-    return Sqlite(path, None)
+    return _reader(location)
+
+
+def _reader(location: Path | str) -> Database:
+    return Postgres(str(location), write=False) if is_url(location) else Sqlite(Path(location), None)
 
 
 def _sqlite_writer(path: Path) -> Database:
@@ -50,7 +54,8 @@ def _sqlite_writer(path: Path) -> Database:
         raise StoreError(f"cannot write {path}: {error.strerror}; set SPARSEARCH_HOME to a writable folder") from None
 
 
-def _version(database: Database) -> tuple[str | None, Database]:
+def _version(database: Database) -> str | None:
+    """Revision of the schema; closes a database that cannot be read here."""
     try:
         with database.reading() as connection:
             found = version(connection)
@@ -58,4 +63,4 @@ def _version(database: Database) -> tuple[str | None, Database]:
     except BaseException:
         database.close()
         raise
-    return found, database
+    return found

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, func, literal, select
+from sqlalchemy import Row, func, select
 
 from search.errors import UnknownTrial
 from search.store import schema
@@ -89,8 +89,7 @@ class TrialQuestions(Readable):
         with self._reading() as connection:
             total = connection.execute(select(func.coalesce(func.max(trials.c.number) + 1, 0)).where(mine)).scalar_one()
             numbers = select(trials.c.number).where(mine)
-            # bound as a literal: as a parameter, it would be typed and compared as something else
-            step = literal(1 if total <= limit else -(-total // (limit - 2 * best)))
+            step = 1 if total <= limit else -(-total // (limit - 2 * best))
             chosen = set(connection.execute(numbers.where(trials.c.number % step == 0)).scalars())
             if total > limit:
                 for feasible in (True, False):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import system_packages
 from scripts.environment import checks
 from scripts.environment.clone import copy_commands
 from scripts.environment.console import Progress
@@ -179,6 +180,16 @@ def test_old_python_is_told_which_one_to_use() -> None:
 
 def test_only_missing_system_packages_are_installed() -> None:
     assert missing_packages(["sh=dash", "no-such-command=some-package"]) == ["some-package"]
+
+
+def test_commands_that_debian_keeps_off_path_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "15" / "bin" / "initdb-of-tests"
+    command.parent.mkdir(parents=True)
+    command.touch(mode=0o755)
+    wanted = ["initdb-of-tests=postgresql"]
+    assert missing_packages(wanted) == ["postgresql"]
+    monkeypatch.setattr(system_packages, "POSTGRESQL", f"{tmp_path}/*/bin")
+    assert missing_packages(wanted) == []
 
 
 def test_system_packages_need_root_or_sudo() -> None:
