@@ -1,8 +1,8 @@
 """A runner that follows a script: `python scripted_runner.py SCRIPT`, a JSON list with one entry per process started.
 
-Each entry: {"lines": [what it writes], "status": how it exits, "heed": whether it waits for another line first, which
-it writes to SCRIPT.heard, "hang": whether it waits to be killed instead, "stubborn": whether it ignores SIGTERM, "daemon":
-whether it starts a process that outlives it, and says its id}.
+Each entry: {"lines": [what it writes], "status": how it exits, "heed": whether it waits for another line first, and
+writes that to SCRIPT.heard, "hang": whether it waits to be killed instead, "stubborn": whether it ignores SIGTERM,
+"daemon": whether it starts a process that outlives it, and says its id}.
 What it was sent is appended to SCRIPT.requests.
 """
 
