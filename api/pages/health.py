@@ -37,15 +37,17 @@ def health(search: Search) -> list[Card]:
     ended = search.state in TERMINAL
     cards = [_reach(search), _model(conditions.get("ModelReady"), ended), _trials(search)]
     cards.append(_step("Verified", conditions.get("Verified"), ended, "The best plans are measured again at the end."))
-    cards.append(_step("Exported", conditions.get("Exported"), ended, "The bundle is written after that."))
+    cards.append(_export(conditions.get("Exported"), ended))
     lost = conditions.get("ExecutorLost")
     if lost is not None and lost.status:
-        cards.append(Card("Workers", "bad", lost.message or "The workers are gone; trials wait until they are back."))
+        cards.append(
+            Card("Workers", "bad", _sentence(lost.message or "the workers are gone; trials wait until they are back"))
+        )
     if doubts := _doubts(search):
         cards.append(Card("Doubtful measurements", "warn", doubts))
     known = {"FloorMeasured", "ModelReady", "Verified", "Exported", "ExecutorLost"}
     cards += [
-        Card(_spaced(one.type), "good" if one.status else "warn", one.message or one.reason)
+        Card(_spaced(one.type), "good" if one.status else "warn", _sentence(one.message or one.reason))
         for one in search.conditions
         if one.type not in known
     ]
@@ -72,7 +74,7 @@ def _model(condition: Condition | None, ended: bool) -> Card:
             return Card("Latency model", "open", "None was needed.")
         return Card("Latency model", "open", "It is fitted to a few dozen measured plans, and forecasts all others.")
     kind: Kind = "good" if condition.status else "warn"
-    return Card("Latency model", kind, condition.message or ("It steers the search." if condition.status else ""))
+    return Card("Latency model", kind, _sentence(condition.message or condition.reason))
 
 
 def _trials(search: Search) -> Card:
@@ -93,13 +95,24 @@ def _trials(search: Search) -> Card:
 def _step(title: str, condition: Condition | None, ended: bool, before: str) -> Card:
     if condition is None:
         return Card(title, "open", "The search ended without this step." if ended else before)
-    return Card(title, "good" if condition.status else "warn", condition.message or condition.reason)
+    return Card(title, "good" if condition.status else "warn", _sentence(condition.message or condition.reason))
+
+
+def _export(condition: Condition | None, ended: bool) -> Card:
+    if condition is not None and condition.status:  # its message names a folder of the server, which helps nobody here
+        return Card("Exported", "good", "The bundle was read back and checked; it is ready to download.")
+    return _step("Exported", condition, ended, "The bundle is written after that.")
 
 
 def _doubts(search: Search) -> str:
     records = [search.floor, search.dense, search.answer.latency if search.answer else None]
     flags = dict.fromkeys(flag for record in records if record is not None for flag in record.flags)
-    return " ".join(f"{words[:1].upper()}{words[1:]}." for words in explain(flags))
+    return " ".join(map(_sentence, explain(flags)))
+
+
+def _sentence(words: str) -> str:
+    words = words.strip().rstrip(".")
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _spaced(name: str) -> str:

@@ -1,6 +1,5 @@
 """What the plots of one search read from the store, each part at most once and only when a plot asks for it."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,6 +12,7 @@ from search.export.subject import call
 from search.records import Point
 from search.store.reading import Reading
 from search.store.rows import SearchRow, TrialRow, plan_key
+from search.store.trials import digest
 
 SAMPLED = 2000
 """Trials that a plot shows at most; of more, a sample over the whole search and the best ones."""
@@ -118,7 +118,7 @@ class Source:
 
 def point_id(plan: Mapping[str, Value]) -> str:
     """The name of a plan in addresses: 12 hexadecimal digits of the sha256 of its text in the store."""
-    return hashlib.sha256(plan_key(plan).encode()).hexdigest()[:12]
+    return digest(plan)[:12]
 
 
 def words(plan: Mapping[str, Value]) -> str:
