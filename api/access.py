@@ -13,12 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.failures import answer_to, problem_of
 from api.metrics import Metrics
+from api.security.limits import METHODS
 
 _LOG = structlog.get_logger("sparsearch.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SEARCH = re.compile(r"/searches/([0-9A-Za-z_-]{1,40})(?=[/:]|$)")
 _CLIENT_LEFT = 499
+_STREAMS = ("text/event-stream", "application/x-ndjson")
 
 
 class Access:
@@ -40,18 +42,19 @@ class Access:
         identity = _identify(scope)
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = identity["request_id"]
-        status = 0
+        status, streaming, answered_s = 0, False, 0.0
 
         async def named(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streaming, answered_s
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered_s = message["status"], time.monotonic() - started
                 headers = MutableHeaders(scope=message)
+                streaming = headers.get("content-type", "").startswith(_STREAMS)
                 headers["X-Request-ID"] = identity["request_id"]
                 headers["traceparent"] = f"00-{identity['trace_id']}-{identity['span_id']}-{identity['flags']}"
             await send(message)
 
-        started = time.monotonic()
+        started, method = time.monotonic(), scope["method"] if scope["method"] in METHODS else "-"
         bound = {name: value for name, value in identity.items() if name not in ("flags", "span_id")}
         with structlog.contextvars.bound_contextvars(**bound):
             try:
@@ -68,10 +71,11 @@ class Access:
             finally:
                 seconds = time.monotonic() - started
                 route = template_of(scope)
-                self._metrics.requests.labels(route, scope["method"], status).observe(seconds)
+                # a stream lasts as long as its reader likes: how soon it began is what says something
+                self._metrics.requests.labels(route, method, status).observe(answered_s if streaming else seconds)
                 _LOG.info(
                     "request",
-                    method=scope["method"],
+                    method=method,
                     route=route,
                     status=status,
                     ms=round(1000 * seconds, 1),

@@ -33,7 +33,7 @@ class Metrics:
         )
         self.requests = Histogram(
             "sparsearch_request_seconds",
-            "Time until an answer was complete (streams: until its headers).",
+            "Time until an answer was complete; of streams: until it began.",
             ["route", "method", "status"],
             buckets=_REQUEST_S,
             registry=registry,

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from api import logs
 from api.app import GRACE_S, create_app, make_dispatcher
 from api.floors import check_floors
+from api.protocol import Protocol
 from api.settings import Settings
 from search.errors import SearchError
 
@@ -132,7 +133,7 @@ def _serve(app: FastAPI, settings: Settings, opened: socket.socket, announce: Ca
 
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=Protocol,
         ws="none",
         loop="asyncio",
         lifespan="on",

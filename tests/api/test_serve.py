@@ -93,7 +93,8 @@ def test_many_connections_that_send_nothing_do_not_stop_it(tmp_path: Path) -> No
 def test_rubbish_on_the_wire_is_a_400(tmp_path: Path) -> None:
     rubbish = (
         b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
+        b"GET /" + b"x" * 100_000,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"POST /session HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -102,7 +103,11 @@ def test_rubbish_on_the_wire_is_a_400(tmp_path: Path) -> None:
         for sent in rubbish:
             with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
                 client.sendall(sent)
-                assert client.recv(100).startswith(b"HTTP/1.1 400 "), sent
+                answer = b""
+                while part := client.recv(4096):
+                    answer += part
+                assert answer.startswith(b"HTTP/1.1 400 ") and b"application/problem+json" in answer, sent
+                assert b"nosniff" in answer and b'"type": "/problems/invalid-request"' in answer
         assert server.client.get("/healthz").status_code == 200
         assert "Traceback" not in server.text()
 
