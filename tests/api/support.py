@@ -84,6 +84,7 @@ def app_client(settings: Settings, dispatcher: Any = None, **options: Any) -> It
                 yield client
         finally:
             run(alive.__aexit__(None, None, None))
+            run(asyncio.sleep(0.05))  # whoever waits for the end of the service hears of it
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(60)

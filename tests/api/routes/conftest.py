@@ -1,4 +1,4 @@
-"""A service with one finished search for all tests that only read it, and one of its own for tests that change things."""
+"""A service with one finished search for all tests that only look at it, and one for tests that change things."""
 
 import sys
 import time
@@ -33,7 +33,7 @@ def finished(client: AppClient, body: dict[str, Any], patience_s: float = 60.0) 
 
 @pytest.fixture(scope="session")
 def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
-    """A service whose searches have ended; tests must not change anything in it."""
+    """A service whose searches have ended; tests may add others and export, and change nothing."""
     home = tmp_path_factory.mktemp("service") / "home"
     settings = settings_for(home)
     dispatcher = make_dispatcher(settings)
