@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PYTEST_ARGS ?=
 
-.PHONY: help setup system demo test lint format types pytest bench clean
+.PHONY: help setup system demo serve test lint format types pytest bench clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/'
 
@@ -15,6 +15,9 @@ system:  ## Debian packages that the tests use
 
 demo: setup  ## a whole search on the built-in data, a few minutes
 	$(VENV)/sparsearch demo
+
+serve: setup  ## the service, at http://127.0.0.1:8777
+	$(VENV)/sparsearch serve
 
 test: setup system lint pytest  ## what CI runs
 

@@ -1,5 +1,11 @@
-"""The OpenAPI document: as FastAPI makes it, with our problems where it would describe its own errors."""
+"""The OpenAPI document: as FastAPI makes it, with our problems where it would describe its own errors.
 
+python -m api.openapi > docs/openapi.json
+"""
+
+import json
+import sys
+from tempfile import gettempdir
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,11 +20,11 @@ def install(app: FastAPI) -> None:
     plain = app.openapi
 
     def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            plain()
-            assert app.openapi_schema is not None
-            _rewrite(app.openapi_schema)
-        return app.openapi_schema
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        schema = plain()  # kept by the app
+        _rewrite(schema)
+        return schema
 
     app.openapi = document  # type: ignore[method-assign]
 
@@ -49,3 +55,17 @@ def _rewrite(schema: dict[str, Any]) -> None:
             responses.setdefault("default", {**answer, "description": "any other refusal"})
             if path in ("/healthz", "/readyz", "/version"):
                 operation["security"] = []
+
+
+def text() -> str:
+    """The document of this version, as `docs/openapi.json` has it."""
+    from api.app import create_app
+    from api.settings import load
+
+    # nothing is started, so the home is never touched
+    document = create_app(load({"home": gettempdir()})).openapi()
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
