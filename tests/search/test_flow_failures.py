@@ -1,4 +1,4 @@
-"""What becomes of a search, inside one process, when evaluations fail; and the conditions that it settles on its way."""
+"""What becomes of a search, inside one process, when evaluations fail; and the conditions that it settles."""
 
 import math
 from collections.abc import Callable, Sequence
