@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row
@@ -11,6 +12,7 @@ from models.plan import Plan
 from search.answer import Answer
 from search.errors import StoreError
 from search.records import Job
+from search.store import schema
 from search.store.rows import CheckpointRow, SearchRow, StoredEvent, TrialRow
 
 
@@ -52,30 +54,17 @@ def search_row(row: Row[Any]) -> SearchRow:
         )
 
 
+TRIAL = [schema.trials.c[name.name] for name in fields(TrialRow)]
+"""The columns of a trial, in the order of its record."""
+
+
 def trial_row(row: Row[Any]) -> TrialRow:
-    """A row of `trials`."""
-    with decoding(f"search {row.search_id}, trial {row.number}"):
-        return TrialRow(
-            search_id=row.search_id,
-            number=row.number,
-            plan=Plan.of(json.loads(row.plan)),
-            state=row.state,
-            metric=row.metric,
-            metrics=None if row.metrics is None else json.loads(row.metrics),
-            latency_ms=row.latency_ms,
-            low_ms=row.low_ms,
-            high_ms=row.high_ms,
-            within=row.within,
-            excess=row.excess,
-            origin=row.origin,
-            images=row.images,
-            seconds=row.seconds,
-            attempts=row.attempts,
-            cause=row.cause,
-            error=row.error,
-            asked_at=row.asked_at,
-            ended_at=row.ended_at,
-        )
+    """A row of the columns `TRIAL`."""
+    values: tuple[Any, ...] = tuple(row)
+    search_id, number, plan, state, metric, metrics, *rest = values
+    with decoding(f"search {search_id}, trial {number}"):
+        by_name = None if metrics is None else json.loads(metrics)
+        return TrialRow(search_id, number, Plan.of(json.loads(plan)), state, metric, by_name, *rest)
 
 
 def stored_event(row: Row[Any]) -> StoredEvent:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from search.errors import StoreError
+from search.store.damage import refuse_damaged
 from search.store.database import Database, is_url
 from search.store.migrate import refuse_unknown, upgrade, version
 from search.store.postgres import Postgres
@@ -49,6 +50,7 @@ def _sqlite_writer(path: Path) -> Database:
         refuse_network(path.resolve())
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError(None, "the file is read-only")
+        refuse_damaged(path)
         return Sqlite(path, WriterLock(path))
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; set SPARSEARCH_HOME to a writable folder") from None

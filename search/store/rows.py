@@ -195,7 +195,7 @@ def plan_key(plan: Mapping[str, Value]) -> str:
 
 def pack(data: Mapping[str, Any]) -> str:
     """A JSON column; NaN and infinity are refused, other readers of the file could not parse them."""
-    return json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return json.dumps(dict(data), allow_nan=False, separators=(",", ":"))
 
 
 def plain(text: str) -> str:

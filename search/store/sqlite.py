@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError, TimeoutError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from search.errors import StoreError, StoreUnavailable
+from search.store.complaints import explain
 from search.store.database import Database
 from search.store.schema import METADATA, VERSION_TABLE
 from search.store.writer_lock import WriterLock
@@ -154,16 +155,4 @@ def _explained(name: str) -> Iterator[None]:
     except TimeoutError:
         raise StoreUnavailable(f"{name} is being read by too many at once; try again in a moment") from None
     except DatabaseError as error:
-        raise _explain(name, str(error.orig)) from None
-
-
-def _explain(name: str, text: str) -> StoreError:
-    if "malformed" in text or "not a database" in text or "decode to UTF-8" in text:
-        return StoreError(f"{name} is damaged ({text}); restore it from a backup, or move it away to start afresh")
-    if "locked" in text:
-        return StoreUnavailable(f"{name} is locked by another program; close it and try again")
-    if "full" in text or "disk I/O" in text:
-        return StoreUnavailable(f"cannot write {name} ({text}); free some space, and try again")
-    if "readonly" in text or "unable to open" in text:
-        return StoreError(f"cannot write {name} ({text}); check the permissions of the file and of its folder")
-    return StoreError(f"{name}: {text}")
+        raise explain(name, str(error.orig)) from None

@@ -2,16 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, null, select
 
 from search.errors import UnknownTrial
 from search.store import schema
-from search.store.decoding import trial_row
+from search.store.decoding import TRIAL, trial_row
 from search.store.readable import Readable
 from search.store.rows import Page, TrialRow
 
 BEST = 100
 """Trials with the best metric that a sample holds, of those within and of those outside of the budget."""
+
+_AT_ONCE = 500
+"""Numbers in one question."""
+
+_SAMPLE = [null().label("metrics") if column.name == "metrics" else column for column in TRIAL]
 
 
 class TrialQuestions(Readable):
@@ -24,7 +29,7 @@ class TrialQuestions(Readable):
             UnknownTrial: there is none of that number.
         """
         trials = schema.trials
-        query = select(trials).where(trials.c.search_id == search_id, trials.c.number == number)
+        query = select(*TRIAL).where(trials.c.search_id == search_id, trials.c.number == number)
         with self._reading() as connection:
             row = connection.execute(query).first()
         if row is None:
@@ -50,7 +55,7 @@ class TrialQuestions(Readable):
             after: `Page.after` of the page before.
         """
         trials = schema.trials
-        query = select(trials).where(trials.c.search_id == search_id).order_by(trials.c.number).limit(size + 1)
+        query = select(*TRIAL).where(trials.c.search_id == search_id).order_by(trials.c.number).limit(size + 1)
         if state is not None:
             query = query.where(trials.c.state == state)
         if feasible is not None:
@@ -77,7 +82,8 @@ class TrialQuestions(Readable):
     def sampled_trials(self, search_id: str, limit: int) -> list[TrialRow]:
         """Trials for a plot, in the order of asking: all of them if they are few, else some of them.
 
-        A sample is spread evenly over the search, and holds the best ones (within and outside of the budget).
+        A sample is spread evenly over the search, and holds the best ones (within and outside of the budget). It lacks
+        the `metrics`; `metric` is there.
 
         Args:
             search_id: the search.
@@ -88,16 +94,16 @@ class TrialQuestions(Readable):
         best = min(BEST, limit // 4)
         with self._reading() as connection:
             total = connection.execute(select(func.coalesce(func.max(trials.c.number) + 1, 0)).where(mine)).scalar_one()
-            numbers = select(trials.c.number).where(mine)
             step = 1 if total <= limit else -(-total // (limit - 2 * best))
-            chosen = set(connection.execute(numbers.where(trials.c.number % step == 0)).scalars())
+            chosen = set(range(0, total, step))
             if total > limit:
                 for feasible in (True, False):
-                    query = numbers.where(trials.c.feasible.is_(feasible), trials.c.metric.is_not(None))
-                    chosen.update(connection.execute(query.order_by(trials.c.metric.desc()).limit(best)).scalars())
-            rows: list[Row[Any]] = []
+                    query = select(trials.c.number).where(mine, trials.c.feasible.is_(feasible))
+                    ranked = query.where(trials.c.metric.is_not(None)).order_by(trials.c.metric.desc())
+                    chosen.update(connection.execute(ranked.limit(best)).scalars())
             wanted = sorted(chosen)
-            for start in range(0, len(wanted), 500):
-                query = select(trials).where(mine, trials.c.number.in_(wanted[start : start + 500]))
+            rows: list[Row[Any]] = []
+            for start in range(0, len(wanted), _AT_ONCE):
+                query = select(*_SAMPLE).where(mine, trials.c.number.in_(wanted[start : start + _AT_ONCE]))
                 rows += connection.execute(query.order_by(trials.c.number)).all()
         return [trial_row(row) for row in rows]
