@@ -113,8 +113,8 @@ class Cluster:
         if self._owned:
             import ray
 
+            self._owned = False  # whatever comes of it: a shutdown that hangs is not waited for twice
             ray.shutdown()
-            self._owned = False
 
 
 def _alive(process: psutil.Process) -> bool:

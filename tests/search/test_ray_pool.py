@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,11 +14,12 @@ import ray
 
 from models.plan import Plan
 from search.attempts import ATTEMPTS
-from search.errors import EvaluationError, TargetError
+from search.errors import EvaluationError, ExecutorError, TargetError
 from search.evaluators.synthetic import SyntheticEvaluator
-from search.pools import Pool
+from search.pools import Pool, ray_cluster
 from search.pools.ray import RayPool
 from search.pools.ray_cluster import Cluster
+from search.pools.ray_crew import LOSSES, Crew
 from search.records import Evaluation, Failure
 from tests.search.pool_contract import SPACE, PoolContract, failing, synthetic
 
@@ -164,6 +166,35 @@ class TestRayPool(PoolContract):
     def test_needs_a_worker(self) -> None:
         with pytest.raises(EvaluationError, match="workers=0 must be at least 1"):
             RayPool(synthetic, workers=0)
+
+
+def test_a_lost_ray_that_does_not_go_down_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    forever = threading.Event()
+    monkeypatch.setattr(ray_cluster, "SHUTDOWN_S", 0.1)
+    monkeypatch.setattr(ray, "shutdown", forever.wait)
+    cluster = Cluster(cpus=1, gpus=0)
+    cluster._owned = True
+    with pytest.raises(ExecutorError, match="what is left of it does not end"):
+        cluster.restart()
+    cluster.stop()  # returns
+    forever.set()
+
+
+def test_a_ray_that_somebody_else_started_is_not_replaced() -> None:
+    with pytest.raises(ExecutorError, match="it was not started here"):
+        Cluster(cpus=1, gpus=0).restart()
+
+
+def test_a_ray_that_is_lost_again_and_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cluster, "restart", lambda self: None)
+    crew = Crew(synthetic, 1, 0)
+    for _ in range(LOSSES):
+        crew.recover()
+    crew.well()
+    for _ in range(LOSSES):
+        crew.recover()
+    with pytest.raises(ExecutorError, match=f"lost {LOSSES + 1} times in a row"):
+        crew.recover()
 
 
 def test_strangers_need_the_token_of_this_user() -> None:
