@@ -80,9 +80,9 @@ def run(settings: Settings, announce: Callable[[str], None] = print) -> int:
         StoreError: the database cannot be used.
     """
     settings.check()
-    check_floors()
-    logs.configure(settings.log_format, settings.tokens())
     with contextlib.closing(listen(settings.host, settings.port)) as opened:
+        logs.configure(settings.log_format, settings.tokens())
+        check_floors()
         dispatcher = make_dispatcher(settings)
         dispatcher.start()
         try:

@@ -175,7 +175,8 @@ class LiveServer:
 
     def lines(self) -> list[dict[str, Any]]:
         """Its structured log lines."""
-        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        whole = self.text().rpartition("\n")[0]  # the last line may be half written
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def close(self) -> None:
         """End it if it still runs."""

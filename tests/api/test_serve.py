@@ -5,15 +5,18 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
+from search.store.store import Store
 from sparsearch.cli import main
 from sparsearch.failures import FAILED, REFUSED
-from tests.api.support import ROOT, live_server
+from tests.api.support import ROOT, LiveServer, live_server
+from tests.postgres import Server
 
 TOKEN = "a-token-that-is-long-enough"
 HEAVY = ("torch", "torchvision", "mmdet", "mmcv", "ray", "optuna", "pandas", "matplotlib", "sklearn")
@@ -45,14 +48,16 @@ def test_it_serves_says_where_and_ends_with_zero(tmp_path: Path) -> None:
         assert "Traceback" not in server.text()
         assert [line["event"] for line in server.lines()][-1] == "stopped"
         server.restart()
-        assert server.client.get("/readyz").status_code == 200
-
-
-def test_it_is_back_after_being_killed(tmp_path: Path) -> None:
-    with live_server(tmp_path / "home") as server:
         server.kill()
         server.restart()
         assert server.client.get("/v1/targets").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A service that several tests share; none of them ends it."""
+    with live_server(tmp_path_factory.mktemp("shared") / "home") as server:
+        yield server
 
 
 def test_an_answer_that_is_still_being_made_does_not_hold_it_up(tmp_path: Path) -> None:
@@ -76,21 +81,18 @@ def test_with_a_token_it_listens_everywhere(tmp_path: Path) -> None:
         assert "clients need a token" in server.text() and TOKEN not in server.text()
 
 
-def test_many_connections_that_send_nothing_do_not_stop_it(tmp_path: Path) -> None:
-    with live_server(tmp_path / "home") as server:
-        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
-        for connection in idle:
-            connection.sendall(b"GET /healthz HT")
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: httpx.get(f"{server.url}/healthz").status_code, range(40)))
-        assert set(answers) == {200}
-        code, seconds = server.terminate()
-        assert code == 0 and seconds < 5
-        for connection in idle:
-            connection.close()
+def test_many_connections_that_send_nothing_do_not_stop_it(running: LiveServer) -> None:
+    idle = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(50)]
+    for connection in idle:
+        connection.sendall(b"GET /healthz HT")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: httpx.get(f"{running.url}/healthz").status_code, range(40)))
+    assert set(answers) == {200}
+    for connection in idle:
+        connection.close()
 
 
-def test_rubbish_on_the_wire_is_a_400(tmp_path: Path) -> None:
+def test_rubbish_on_the_wire_is_a_400(running: LiveServer) -> None:
     rubbish = (
         b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
@@ -99,17 +101,35 @@ def test_rubbish_on_the_wire_is_a_400(tmp_path: Path) -> None:
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"POST /session HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     )
-    with live_server(tmp_path / "home") as server:
-        for sent in rubbish:
-            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
-                client.sendall(sent)
-                answer = b""
-                while part := client.recv(4096):
-                    answer += part
-                assert answer.startswith(b"HTTP/1.1 400 ") and b"application/problem+json" in answer, sent
-                assert b"nosniff" in answer and b'"type": "/problems/invalid-request"' in answer
-        assert server.client.get("/healthz").status_code == 200
-        assert "Traceback" not in server.text()
+    for sent in rubbish:
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as client:
+            client.sendall(sent)
+            answer = b""
+            while part := client.recv(4096):
+                answer += part
+            assert answer.startswith(b"HTTP/1.1 400 ") and b"application/problem+json" in answer, sent
+            assert b"nosniff" in answer and b'"type": "/problems/invalid-request"' in answer
+    assert running.client.get("/healthz").status_code == 200
+    assert "Traceback" not in running.text()
+
+
+def test_it_runs_on_postgresql_and_never_writes_the_password(tmp_path: Path, postgres_server: Server) -> None:
+    with live_server(tmp_path / "home", database=postgres_server.create()) as server:
+        asked = server.client.post("/v1/searches", json={"target": "synthetic-swin-t", "max_ms": 3})
+        assert asked.status_code == 202
+        while (state := server.client.get(asked.headers["location"]).json()["state"]) != "infeasible":
+            assert state in ("queued", "preparing", "running"), state
+            time.sleep(0.1)
+        assert 'sparsearch_searches{state="infeasible"} 1.0' in server.client.get("/metrics").text
+        assert not (tmp_path / "home" / "sparsearch.db").exists()
+        assert server.terminate()[0] == 0
+        assert postgres_server.password not in server.text()
+
+
+def test_a_database_that_cannot_be_reached_is_said_without_the_password(tmp_path: Path) -> None:
+    done = _serve(tmp_path / "home", "--database", "postgresql://me:hunter2secret@127.0.0.1:1/none")
+    assert done.returncode == FAILED and "error: " in done.stderr and "Traceback" not in done.stderr
+    assert "hunter2secret" not in done.stderr + done.stdout
 
 
 @pytest.mark.parametrize(
@@ -148,19 +168,18 @@ def test_a_port_that_is_taken_is_said_with_the_remedy(tmp_path: Path, capsys: py
     assert f"cannot listen on 127.0.0.1 port {port}" in said and "--port" in said
 
 
-def _serve(home: Path) -> subprocess.CompletedProcess[str]:
+def _serve(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `sparsearch serve` on a home that it cannot use."""
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "SPARSEARCH_HOME": str(home), "HOME": str(home)}
-    command = [sys.executable, "-m", "sparsearch", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "sparsearch", "serve", "--port", "0", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, cwd="/", check=False)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text"])
 def test_a_damaged_database_is_left_untouched_and_named(tmp_path: Path, damage: str) -> None:
     home = tmp_path / "home"
-    with live_server(home) as server:
-        server.terminate()
     database = home / "sparsearch.db"
+    Store.open(database).close()
     whole = bytearray(database.read_bytes())
     if damage == "cut":
         whole = whole[:3000]
@@ -181,15 +200,17 @@ def test_a_home_that_is_no_folder_is_named(tmp_path: Path) -> None:
     assert done.returncode == FAILED and str(tmp_path / "home") in done.stderr and "Traceback" not in done.stderr
 
 
-def test_two_services_of_one_home_are_one_too_many(tmp_path: Path) -> None:
-    with live_server(tmp_path / "home") as server:
-        done = _serve(tmp_path / "home")
-        assert done.returncode == FAILED and "is in use by process" in done.stderr
-        assert server.client.get("/readyz").status_code == 200
+def test_two_services_of_one_home_are_one_too_many(running: LiveServer) -> None:
+    done = _serve(running.home)
+    assert done.returncode == FAILED and "is in use by process" in done.stderr
+    assert running.client.get("/readyz").status_code == 200
 
 
-def test_logs_are_json_lines_with_the_request(tmp_path: Path) -> None:
-    with live_server(tmp_path / "home") as server:
-        server.client.get("/v1/models", headers={"X-Request-ID": "mine"})
-        (line,) = [line for line in server.lines() if line.get("request_id") == "mine"]
+def test_logs_are_json_lines_with_the_request(running: LiveServer) -> None:
+    running.client.get("/v1/models", headers={"X-Request-ID": "mine"})
+    found: list[dict[str, object]] = []
+    while not found:  # the line is written after the answer is sent
+        found = [line for line in running.lines() if line.get("request_id") == "mine"]
+        time.sleep(0.02)
+    (line,) = found
     assert line["route"] == "/v1/models" and line["status"] == 200 and json.dumps(line)
