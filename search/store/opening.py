@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from search.errors import StoreError
-from search.store.damage import refuse_damaged
+from search.store.damage import refuse_damaged, refuse_foreign
 from search.store.database import Database, is_url
 from search.store.migrate import refuse_unknown, upgrade, version
 from search.store.postgres import Postgres
@@ -41,7 +41,10 @@ def open_reader(location: Path | str) -> Database:
 
 
 def _reader(location: Path | str) -> Database:
-    return Postgres(str(location), write=False) if is_url(location) else Sqlite(Path(location), None)
+    if is_url(location):
+        return Postgres(str(location), write=False)
+    refuse_foreign(Path(location))
+    return Sqlite(Path(location), None)
 
 
 def _sqlite_writer(path: Path) -> Database:
@@ -50,10 +53,15 @@ def _sqlite_writer(path: Path) -> Database:
         refuse_network(path.resolve())
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError(None, "the file is read-only")
-        refuse_damaged(path)
-        return Sqlite(path, WriterLock(path))
+        lock = WriterLock(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; set SPARSEARCH_HOME to a writable folder") from None
+    try:
+        refuse_damaged(path)
+    except BaseException:
+        lock.release()
+        raise
+    return Sqlite(path, lock)
 
 
 def _version(database: Database) -> str | None:

@@ -5,6 +5,7 @@ checkpoint, which also closes the WAL-reset race of SQLite before 3.51.3 (it nee
 file read-only, so that not even the last one to close checkpoints it.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,8 +126,11 @@ def _writer(path: str) -> Engine:
 
 def _reader(path: Path) -> Engine:
     """An engine whose connections can neither write nor checkpoint."""
+    log = path.with_name(path.name + "-wal")
+    # where nobody can write, not even the index of the log can be made
+    frozen = "&immutable=1" if not os.access(path.parent, os.W_OK) and not log.exists() else ""
     engine = create_engine(
-        f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true",
+        f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro{frozen}&uri=true",
         poolclass=QueuePool,
         pool_size=_READERS,
         max_overflow=_MORE_READERS,
