@@ -10,6 +10,9 @@ HEADER_BYTES = 8 * 1024
 ALL_HEADERS_BYTES = 16 * 1024
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+ONCE = frozenset({b"content-type", b"content-encoding", b"idempotency-key", b"last-event-id", b"range", b"if-range"})
+"""Headers that hold one value: of two, nobody could say which one counts."""
+
 OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
 
 
@@ -46,8 +49,13 @@ def _check(scope: Scope) -> None:
             431,
             f"the headers have {sum(sizes)} bytes; at most {ALL_HEADERS_BYTES} are read, {HEADER_BYTES} of each",
         )
+    seen: set[bytes] = set()
     for name, _ in headers:
-        if name.lower() in OVERRIDES:
+        lower = name.lower()
+        if lower in OVERRIDES:
             raise Problem(
                 "invalid-request", 400, f"the header {name.decode('latin-1')} is refused: use the method itself"
             )
+        if lower in ONCE and lower in seen:
+            raise Problem("invalid-request", 400, f"the header {name.decode('latin-1')} came twice; send it once")
+        seen.add(lower)
