@@ -20,7 +20,7 @@ from search.records import Event, Job
 from search.stopping import request_stop
 from search.store.rows import Created, IdempotencyKey, SearchRow
 from search.store.store import Store
-from search.workforce import Workforce
+from search.workforce import RESUME_BY, Workforce
 
 Listener = Callable[[str, int], None]
 
@@ -218,4 +218,4 @@ class Dispatcher:
 
 
 def _go_on(state: str, search_id: str) -> str:
-    return f"{state}; go on with POST /v1/searches/{search_id}/resume"
+    return f"{state}; go on with: {RESUME_BY.format(id=search_id)}"

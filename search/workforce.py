@@ -15,6 +15,9 @@ from search.store.store import Store
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Between attempts to go on while the store cannot be written; the last is repeated."""
 
+RESUME_BY = "POST /v1/searches/{id}/resume"
+"""How people of a service go on with a search."""
+
 Tell = Callable[[str, int], None]
 
 
@@ -85,7 +88,7 @@ class Workforce:
         if len(self._active) >= self._limit:
             return
         for search_id in self._store.queue():
-            coordinator = Coordinator(self._store, self._home, self._command)
+            coordinator = Coordinator(self._store, self._home, self._command, RESUME_BY)
             thread = threading.Thread(
                 target=self._run, args=(search_id, coordinator), name=f"search {search_id}", daemon=True
             )
