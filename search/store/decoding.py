@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from dataclasses import fields
 from typing import Any
 
@@ -46,7 +47,7 @@ def search_row(row: Row[Any]) -> SearchRow:
             target_digest=row.target_digest,
             attempts=row.attempts,
             job=Job.from_dict(json.loads(row.job)),
-            answer=None if row.answer is None else Answer.from_dict(json.loads(row.answer)),
+            answer=None if row.answer is None else _answer(row.answer),
             evaluations_upto=row.evaluations_upto,
             models_upto=row.models_upto,
             name=row.name,
@@ -76,3 +77,9 @@ def stored_event(row: Row[Any]) -> StoredEvent:
 def checkpoint_row(row: Row[Any]) -> CheckpointRow:
     """A row of `checkpoints`."""
     return CheckpointRow(row.id, row.sha256, row.name, row.bytes, row.tensors, row.created_at)
+
+
+@lru_cache(maxsize=128)
+def _answer(text: str) -> Answer:
+    """An answer; a list of searches shows the same ones again and again, and each takes a millisecond to read."""
+    return Answer.from_dict(json.loads(text))
