@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -45,6 +46,19 @@ class Server:
         options = ["--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
         made = subprocess.run([*_unprivileged(), *command, *options], cwd=folder, capture_output=True, text=True)
         assert made.returncode == 0, made.stdout + made.stderr
+
+    @classmethod
+    @contextmanager
+    def in_new_folder(cls) -> Iterator["Server"]:
+        """A running server that leaves nothing behind."""
+        folder = Path(tempfile.mkdtemp(prefix="sparsearch-pg-"))
+        server = cls(folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(signal.SIGQUIT)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def url(self, database: str = "postgres") -> str:
         """Of a database in it."""
@@ -101,14 +115,8 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """The server of all tests of a run."""
-    folder = Path(tempfile.mkdtemp(prefix="sparsearch-pg-"))
-    server = Server(folder)
-    try:
-        server.start()
+    with Server.in_new_folder() as server:
         yield server
-    finally:
-        server.stop(signal.SIGQUIT)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
