@@ -19,7 +19,9 @@ from search.store.rows import SearchRow, StoredEvent, TrialRow
 
 router = APIRouter(tags=["trials"])
 
-LOG_EVENTS = 400
+LOG_EVENTS = 5000
+"""Events that are looked through: with many workers, those of other trials come between."""
+
 LOG_BYTES = 64 * 1024
 LOG_LINES = 200
 
@@ -75,7 +77,12 @@ def _around(store: Reading, trial: TrialRow) -> list[StoredEvent]:
         trial.asked_at,
         key=lambda seq: store.stored_events(trial.search_id, seq - 1, 1)[0].at,
     )
-    found = store.stored_events(trial.search_id, first, LOG_EVENTS)
+    found: list[StoredEvent] = []
+    while len(found) < LOG_EVENTS:
+        batch = store.stored_events(trial.search_id, found[-1].seq if found else first, 500)
+        found += batch
+        if not batch or (trial.ended_at is not None and batch[-1].at > trial.ended_at):
+            break
     verified = store.stored_events(trial.search_id, found[-1].seq if found else first, None, kinds=["verify"])
     return found + verified
 
