@@ -24,8 +24,10 @@ def workers(source: Source) -> dict[str, Any]:
     for trial in sorted(timed, key=lambda one: (_start(one), one.number)):
         start, end = _start(trial) - zero, _end(trial) - zero
         lane = next((place for place, when in enumerate(free) if when <= start + OVERLAP_S), len(free))
-        if lane == len(free):
+        if lane == len(free) and lane < source.row.job.workers:
             free.append(0.0)
+        elif lane == len(free):  # commits of a busy machine come late and in bursts
+            lane = free.index(min(free))
         start = max(start, free[lane])
         free[lane] = end = max(start, end)
         bars.append(

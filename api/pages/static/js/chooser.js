@@ -70,7 +70,7 @@ export class Chooser {
   byKnee() {
     this.asked += 1;
     const point = this.front.points.find((one) => one.id === this.front.knee);
-    this.say(point, point ? `The knee is at ${this.words(point)}: a slower plan gains less for each millisecond.` : "This front has no knee: every millisecond buys about as much.");
+    this.say(point, point ? "This is the knee: slower plans gain less accuracy for each millisecond." : "This front has no knee: every millisecond buys about as much.");
   }
 
   byLoss() {
@@ -84,15 +84,16 @@ export class Chooser {
     if (!point) return this.say(null, `No plan of this front is within ${spare} ${name} of dense.`);
     const saved = 100 * (1 - point.latency.ms / this.front.dense.latency.ms);
     const loss = dense - point.metric;
-    return this.say(point, `The fastest plan within ${spare} ${name} of dense has ${this.words(point)}: ${fixed(saved, 0)} % faster, ${loss >= 0 ? `${fixed(loss)} ${name} lost` : `${fixed(-loss)} ${name} gained`}.`);
+    return this.say(point, `The fastest plan within ${spare} ${name} of dense is ${fixed(saved, 0)} % faster than dense, ${loss >= 0 ? `${fixed(loss)} ${name} lost` : `${fixed(-loss)} ${name} gained`}.`);
   }
 
   words(point) {
-    return `${fixed(point.metric)} ${metricName(this.front.metric)} and ${ms(point.latency.ms)}`;
+    return `${fixed(point.metric)} ${metricName(this.front.metric)} at ${ms(point.latency.ms)}`;
   }
 
   say(point, words) {
     this.found = point ? point.id : null;
+    byId("choose-headline").textContent = point ? `${this.words(point)}` : "";
     byId("choose-verdict").textContent = words;
     byId("choose-take").disabled = !point;
   }

@@ -3,7 +3,7 @@
 import { getJson } from "./api.js";
 import { byId } from "./dom.js";
 import { fixed, interval, metricName, ms, planWords } from "./format.js";
-import { axis, Chart, tip } from "./theme.js";
+import { axis, Chart, stairs, tip } from "./theme.js";
 
 const MARKS = ["circle", "diamond", "triangle", "rect", "pin", "roundRect"];
 const LIGHT = ["#0a5fbf", "#a8480b", "#1c7245", "#8a4fbe", "#8c6a00", "#b02a5b"];
@@ -21,7 +21,8 @@ function options(data, c) {
     const values = front.points.map((one) => ({ value: [one.latency.ms, one.metric], one }));
     const formatter = (event) => tip(label, `${fixed(event.data.one.metric)} ${metric} at ${ms(event.data.one.latency.ms)}`, interval(event.data.one.latency), planWords(event.data.one.plan), front.device ? front.device.name : "");
     return [
-      { name: label, type: "line", step: "end", data: values, symbolSize: 8, ...shared, lineStyle: { color: colour, width: 1.75 }, tooltip: { formatter },
+      stairs(label, values.map((one) => one.value), colour, 2),
+      { name: label, type: "scatter", data: values, symbolSize: 9, ...shared, tooltip: { formatter },
         markLine: { silent: true, symbol: "none", animation: false, lineStyle: { color: colour, type: [6, 5], opacity: 0.7 }, label: { formatter: `${search.request.max_ms} ms`, color: colour }, data: [{ xAxis: search.request.max_ms }] } },
       { name: label, type: "scatter", silent: true, data: values.filter((one) => one.one.chosen).map((one) => one.value), symbolSize: 16, symbol: shared.symbol, itemStyle: { color: colour, borderColor: c.ink, borderWidth: 2 } },
     ];

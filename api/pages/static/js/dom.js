@@ -1,5 +1,8 @@
 // Small helpers around the document. Text always goes in as text, never as markup.
 
+// what an inline picture of the page says about itself, so that no address stands here
+const SVG = document.querySelector("svg").namespaceURI;
+
 export const byId = (id) => document.getElementById(id);
 
 export function element(tag, attributes = {}, ...children) {
@@ -11,6 +14,18 @@ export function element(tag, attributes = {}, ...children) {
   }
   made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return made;
+}
+
+// A bar from 0 to 1 as a picture: its length is an attribute, because the content policy refuses inline styles.
+export function bar(share, words) {
+  const make = (tag, attributes) => {
+    const made = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const picture = make("svg", { class: "bar", role: "img", "aria-label": words });
+  picture.append(make("rect", { width: "100%", height: "100%", rx: "4" }), make("rect", { class: "filled", width: `${100 * share}%`, height: "100%", rx: "4" }));
+  return picture;
 }
 
 // Replaces the inside of `holder` by HTML of our own server, unless nothing changed; keeps the focus where it was.

@@ -9,6 +9,7 @@ import { byId, copyButtons, localTimes, swap, table } from "./dom.js";
 import { duration } from "./format.js";
 import { Live } from "./live.js";
 import { Selection } from "./selection.js";
+import { Chart } from "./theme.js";
 
 const main = byId("main");
 const id = main.dataset.search;
@@ -38,6 +39,7 @@ function select(point, told) {
   selection.show(point);
   if (!charts.stages) return; // while the charts are being made
   charts.stages.show(point);
+  if (charts.stages.summary) byId("stages-summary").textContent = charts.stages.summary;
   charts.latency.show(point);
   if (told && point) window.history.replaceState(null, "", `#plan=${point}`);
 }
@@ -52,6 +54,7 @@ const fetchers = {
     const [front, plot] = await Promise.all([getJson(`/v1/searches/${id}/front`), getJson(`/v1/searches/${id}/plots/front.json`)]);
     selection.front = front;
     selection.ended = TERMINAL.includes(state);
+    byId("plan-card").hidden = selection.ended && !front.points.length;
     show("front", { ...plot, points: front.points.map((point) => ({ ...point, ms: point.latency.ms, low_ms: point.latency.low_ms, high_ms: point.latency.high_ms, measured: point.latency.measured })), knee: front.knee, chosen: front.chosen });
     chooser.update(front);
   },
@@ -68,7 +71,7 @@ for (const name of ["latency", "progress", "workers", "parallel"]) fetchers[name
 
 function show(name, data) {
   charts[name].update(data);
-  byId(`${name}-summary`).textContent = data.summary;
+  byId(`${name}-summary`).textContent = charts[name].summary || data.summary;
   if (byId(`${name}-table`).parentElement.open) tabulate(name);
 }
 
@@ -103,6 +106,7 @@ const stale = (names) => { for (const name of names) parts[name].stale = true; }
 
 function changed(now) {
   state = now;
+  Chart.ended = TERMINAL.includes(now);
   selection.ended = TERMINAL.includes(now);
   byId("announce").textContent = `The search is now ${byId("state-chip").textContent.trim().toLowerCase()}.`;
   stale(Object.keys(parts));
@@ -157,6 +161,8 @@ actions(id, (asked) => { if (asked === "delete") window.location.assign("/"); el
 copyButtons();
 localTimes(document);
 charts.front.selected = new URLSearchParams(window.location.hash.slice(1)).get("plan");
+charts.front.picked = Boolean(charts.front.selected);
+Chart.ended = TERMINAL.includes(state);
 window.setInterval(refresh, 300);
 document.addEventListener("visibilitychange", refresh);
 refresh();

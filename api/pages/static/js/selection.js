@@ -1,6 +1,6 @@
 // The panel of the selected plan: its numbers, its knobs, its files, and the commands that go on from here.
 
-import { byId, element } from "./dom.js";
+import { bar, byId, element } from "./dom.js";
 import { fixed, interval, metricName, ms, planWords } from "./format.js";
 
 const MEETS = { yes: "meets the budget", borderline: "may meet the budget", no: "over the budget" };
@@ -49,7 +49,7 @@ export class Selection {
     if (!known) return element("p", { class: "mono" }, planWords(point.plan));
     const rows = this.stages.knobs.map((knob, place) => {
       const words = known.kept[place] === null ? String(known.values[place]) : `${known.values[place]}, keeps ${known.kept[place]}`;
-      return element("li", {}, element("span", {}, knob.name), element("meter", { min: "0", max: "1", value: String(known.share[place]), "aria-label": `${knob.name}: ${words}` }), element("span", { class: "soft", "aria-hidden": "true" }, words));
+      return element("li", {}, element("span", {}, knob.name), bar(known.share[place], `${knob.name}: ${words}`), element("span", { class: "soft", "aria-hidden": "true" }, words));
     });
     return element("ul", { class: "knobs", "aria-label": "Sparsity of each knob" }, ...rows);
   }

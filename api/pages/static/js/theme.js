@@ -50,6 +50,14 @@ export function tip(title, ...lines) {
   return element("div", { class: "tip" }, element("b", {}, title), ...lines.map((line) => element("span", {}, line)));
 }
 
+// A front is a staircase: between two plans the faster one is what you have. Drawn here, because a stepped line of the
+// library leaves out points that are less than a pixel apart, and then slopes.
+export function stairs(name, points, colour, z) {
+  const corners = points.flatMap(([at, value], place) => (place ? [[at, points[place - 1][1]], [at, value]] : [[at, value]]));
+  const renderItem = (_, api) => ({ type: "polyline", silent: true, shape: { points: corners.map((corner) => api.coord(corner)) }, style: { stroke: colour, lineWidth: 1.5, opacity: 0.6, fill: "none" } });
+  return { name, type: "custom", silent: true, clip: true, z, data: points.length > 1 ? [points[0]] : [], renderItem, itemStyle: { color: colour } };
+}
+
 export class Chart {
   // `build(data, colours)` gives ECharts options; null means that there is nothing to draw yet.
   constructor(id, build, nothing) {
@@ -77,6 +85,8 @@ export class Chart {
     const c = colours();
     const options = this.build(this.data, c);
     this.none.hidden = Boolean(options);
+    // what an ended search has not got, it will never have
+    this.canvas.closest(".card").hidden = !options && Chart.ended;
     if (!options) {
       this.none.textContent = this.nothing;
       this.echart.clear();
@@ -88,6 +98,8 @@ export class Chart {
     this.echart.setOption(merged, { notMerge: true });
   }
 }
+
+Chart.ended = false;
 
 const redraw = () => { for (const chart of live) { chart.echart.resize(); chart.draw(); } };
 dark.addEventListener("change", redraw);

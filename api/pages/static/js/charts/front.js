@@ -1,7 +1,7 @@
 // Accuracy against latency. The canvas is a slider over the points of the front: arrow keys walk along it.
 
 import { fixed, interval, ms, planWords, short } from "../format.js";
-import { axis, Chart, inner, tip } from "../theme.js";
+import { axis, Chart, inner, stairs, tip } from "../theme.js";
 
 const ROLES = { chosen: "chosen by the search", knee: "knee: beyond it, more time buys least" };
 
@@ -9,6 +9,7 @@ export class FrontChart {
   constructor({ onSelect }) {
     this.onSelect = onSelect;
     this.selected = null;
+    this.picked = false; // by hand; until then the best plan so far is shown
     this.showOutside = true;
     this.chart = new Chart("front", (data, c) => this.options(data, c), "The front appears with the first evaluated plans.");
     const canvas = this.chart.canvas;
@@ -28,12 +29,20 @@ export class FrontChart {
 
   update(data) {
     this.chart.data = data;
-    if (this.index(this.selected) < 0) this.selected = data.chosen && this.index(data.chosen) >= 0 ? data.chosen : data.knee || (data.points[data.points.length - 1] || {}).id || null;
+    if (!this.picked || this.index(this.selected) < 0) this.selected = this.best();
     this.select(this.selected, false);
+  }
+
+  best() {
+    const data = this.chart.data;
+    if (data.chosen && this.index(data.chosen) >= 0) return data.chosen;
+    const last = (points) => (points.length ? points[points.length - 1].id : null);
+    return last(data.points.filter((point) => point.meets === "yes")) || data.knee || last(data.points);
   }
 
   select(id, told) {
     this.selected = id;
+    this.picked ||= told;
     this.chart.draw();
     const canvas = this.chart.canvas;
     const place = this.index(id);
@@ -79,9 +88,10 @@ export class FrontChart {
     const series = [
       ...(this.showOutside ? [{ name: "Over the budget", type: "scatter", data: cloud(false), symbolSize: 5, itemStyle: { color: c.outside }, tooltip: { formatter: trialTip }, z: 1 }] : []),
       { name: "Inside the budget", type: "scatter", data: cloud(true), symbolSize: 6, itemStyle: { color: c.inside }, tooltip: { formatter: trialTip }, z: 2 },
+      stairs("Staircase", points.map((one) => one.value), c.front, 3),
       { name: "95 % interval", type: "custom", data: points, silent: true, z: 3, encode: { x: [0, 2, 3], y: 1 }, renderItem: bars(c.front), itemStyle: { color: c.front } },
       {
-        name: "Front", type: "line", step: "end", data: points, symbol: "circle", symbolSize: 8, z: 4, lineStyle: { color: c.front, width: 1.5, opacity: 0.55 }, itemStyle: { color: c.front, borderColor: c.surface, borderWidth: 1 },
+        name: "Front", type: "scatter", data: points, symbolSize: 8, z: 4, itemStyle: { color: c.front, borderColor: c.surface, borderWidth: 1 },
         tooltip: { formatter: pointTip },
         markLine: {
           silent: true, symbol: "none", animation: false, lineStyle: { color: c.budget, type: [6, 5], width: 1.5 },

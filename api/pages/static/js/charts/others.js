@@ -18,6 +18,12 @@ export class StagesChart {
     this.chart.draw();
   }
 
+  // which plan is shown changes with the selection, so the sentence is made here
+  get summary() {
+    const plan = this.chart.data && this.plan(this.chart.data);
+    return plan ? `${{ chosen: "The chosen plan", floor: "The sparsest plan", dense: "The dense plan" }[plan.role] || "The selected plan"}: ${planWords(plan.plan)}.` : "";
+  }
+
   plan(data) {
     const roles = ["chosen", "front", "dense"];
     return data.plans.find((one) => one.id === this.selected) || roles.map((role) => data.plans.find((one) => one.role === role)).find(Boolean);
