@@ -10,8 +10,20 @@ from search.store.complaints import damaged, explain
 WHOLE_BYTES = 256 * 2**20
 """Size up to which every page is looked at (a second or so); of larger files, the searches."""
 
-
 _MAGIC = b"SQLite format 3\0"
+
+_ROWS = (
+    ("searches", "job", "id"),
+    ("searches", "answer", "id"),
+    ("searches", "labels", "id"),
+    ("events", "data", "search_id || ', event ' || seq"),
+    ("trials", "plan", "search_id || ', trial ' || number"),
+    ("evaluations", "record", "search_id"),
+    ("measurements", "record", "search_id"),
+    ("latency_models", "model", "search_id"),
+    ("exports", "record", "search_id"),
+)
+"""Columns that hold JSON, and what names a row of each."""
 
 
 def refuse_foreign(path: Path) -> None:
@@ -36,7 +48,8 @@ def refuse_foreign(path: Path) -> None:
 
 
 def refuse_damaged(path: Path) -> None:
-    """Check the structure of a file: header, pages, trees. Damage inside of a text shows when it is read.
+    """Check a file: header, pages, trees, and that no row holds half a JSON text. Other damage inside of a text shows
+    when it is read.
 
     Raises:
         StoreError: it is damaged, or no database at all.
@@ -45,10 +58,13 @@ def refuse_damaged(path: Path) -> None:
     if size == 0:
         return  # not made yet, or a first start was killed
     refuse_foreign(path)
-    check = "PRAGMA quick_check(1)" if size <= WHOLE_BYTES else "PRAGMA quick_check(searches)"
+    whole = size <= WHOLE_BYTES
+    check = "PRAGMA quick_check(1)" if whole else "PRAGMA quick_check(searches)"
     connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
     try:
         said = connection.execute(check).fetchone()[0]
+        if said == "ok":
+            said = _torn(connection, whole) or said
     except sqlite3.DatabaseError as error:
         # of large files of other programs, and of those that a first start left without tables
         if "no such table" not in str(error):
@@ -58,3 +74,16 @@ def refuse_damaged(path: Path) -> None:
         connection.close()
     if said != "ok":
         raise StoreError(damaged(str(path), " ".join(said.split())))
+
+
+def _torn(connection: sqlite3.Connection, whole: bool) -> str | None:
+    """The first row that holds no JSON where JSON belongs."""
+    for table, column, name in _ROWS:
+        known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if column not in known or not (whole or table == "searches"):  # an older schema, or too much to read
+            continue
+        torn = f"{column} IS NOT NULL AND NOT json_valid({column})"
+        row = connection.execute(f"SELECT {name} FROM {table} WHERE {torn} LIMIT 1").fetchone()
+        if row is not None:
+            return f"search {row[0]}, cannot be read ({column} of {table} is no JSON): the file was left as it is"
+    return None

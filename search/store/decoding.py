@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row
