@@ -182,7 +182,7 @@ class Client:
             patience: how long a service may be away; None: two minutes.
         """
         wait = patience or Patience(total_s=120.0)
-        return follow(self._transport, f"{_path(id)}/events", after, wait, lambda: self.get(id).terminal)
+        return follow(self._transport, f"{_path(id)}/events", after, wait)
 
     def cancel(self, id: str) -> Search:
         """End a search; it can be resumed."""

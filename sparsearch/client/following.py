@@ -1,7 +1,7 @@
 """The event log of a search, live: each event once, in order, whatever happens to the connection or the service."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sparsearch.client.errors import BadAnswer, ClientError, Unreachable
@@ -14,25 +14,26 @@ if TYPE_CHECKING:
 _FAREWELL = "shutdown"
 
 
-def follow(
-    transport: "Transport", path: str, after: int | None, patience: Patience, resting: Callable[[], bool]
-) -> Iterator[Event]:
-    """Events until the search ends.
+def follow(transport: "Transport", path: str, after: int | None, patience: Patience) -> Iterator[Event]:
+    """Events until the search rests and nothing follows.
 
     Args:
         transport: to the service.
         path: of the events.
         after: number of the last event that is known; None: begin with a snapshot of now.
         patience: how long to try to connect again; it begins anew with every event.
-        resting: whether the search has ended, asked when a stream ends without saying so.
     Raises:
         Problem: the service refuses, such as for a search that was deleted meanwhile.
         Unreachable: it did not come back in time.
     """
     seen, pauses, ended = after, patience.pauses(), False
-    while not ended:
+    while True:
+        fresh = False
+        cause: ClientError = Unreachable(f"{transport.url}: the stream of events ends again and again")
         try:
             with transport.stream(path, {"after": seen}) as stream:
+                if stream is None:
+                    return
                 for sent in stream:
                     if sent.event == _FAREWELL:
                         break
@@ -41,16 +42,16 @@ def follow(
                     event = read_event(sent.event, sent.data)
                     if seen is not None and event.seq <= seen:
                         continue
-                    seen, pauses = event.seq, patience.pauses()
-                    # a search that was resumed has an end in the middle of its log
+                    seen, pauses, fresh = event.seq, patience.pauses(), True
                     ended = event.name == "end"
                     yield event
-            if ended or resting():
-                return
-            pauses.after(Unreachable(f"{transport.url}: the stream of events ends again and again"))
         except ClientError as error:
-            if not ended:
-                pauses.after(error)
+            cause = error
+        # a search that was resumed has an end in the middle of its log: only the service knows whether more follows
+        if ended and not fresh:
+            return
+        if not ended:
+            pauses.after(cause)
 
 
 def read_event(name: str, text: str) -> Event:

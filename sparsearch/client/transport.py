@@ -145,8 +145,8 @@ class Transport:
             yield Download(dict(reply.headers), reply.iter_bytes(1 << 20))
 
     @contextmanager
-    def stream(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Iterator[ServerSentEvent]]:
-        """Server-sent events until the service or the network ends the stream.
+    def stream(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Iterator[ServerSentEvent] | None]:
+        """Server-sent events until the service or the network ends the stream; None when nothing will follow (204).
 
         Raises:
             Problem, Unreachable: see `request`; also while it is read.
@@ -161,8 +161,7 @@ class Transport:
             if not source.response.is_success:
                 source.response.read()
             _check(source.response)
-            # 204: the search has ended and nothing follows
-            yield iter(()) if source.response.status_code == 204 else source.iter_sse()
+            yield None if source.response.status_code == 204 else source.iter_sse()
 
     def close(self) -> None:
         """Close the connections."""

@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 
 from sparsearch.client import BadAnswer, NotFound, Unreachable
 from sparsearch.client.following import read_event
-from tests.sparsearch.client.scripted import SEARCH, client_of, problem, sent, stream, told
+from tests.sparsearch.client.scripted import client_of, problem, sent, stream, told
 
 LOG = [(1, "state"), (2, "prepared"), (5, "measurement"), (6, "trial"), (9, "front"), (10, "end")]
+OVER = httpx.Response(204)
 SHUTDOWN = "event: shutdown\ndata: {}\n\n"
 
 
 def test_a_whole_log_is_read_from_the_beginning() -> None:
-    client, script, _ = client_of(stream(sent(*LOG)))
+    client, script, _ = client_of(stream(sent(*LOG)), OVER)
     assert [(event.seq, event.name) for event in client.events("s-1")] == LOG
     assert script.requests[0].url.params["after"] == "0"
     assert script.requests[0].headers["accept"] == "text/event-stream"
@@ -23,18 +24,19 @@ def test_a_whole_log_is_read_from_the_beginning() -> None:
 @settings(max_examples=300, deadline=None)
 @given(cuts=st.lists(st.integers(0, len(sent(*LOG))), min_size=1, max_size=4), broken=st.booleans())
 def test_a_log_cut_at_any_byte_is_read_as_if_it_was_not(cuts: list[int], broken: bool) -> None:
-    def rest(request: httpx.Request, cut: int | None = None) -> httpx.Response:
+    def answered(request: httpx.Request, cut: int | None = None) -> httpx.Response:
         after = int(request.url.params["after"])
-        whole = sent(*[one for one in LOG if one[0] > after])
+        rest = [one for one in LOG if one[0] > after]
+        if not rest:
+            return httpx.Response(204)
+        whole = sent(*rest)
         return stream(whole[:cut], broken=broken)
 
     cuts = [*cuts]
 
     def answer(request: httpx.Request) -> httpx.Response:
         script.answers.append(answer)
-        if request.url.path == "/v1/searches/s-1":
-            return told({**SEARCH, "state": "running"})
-        return rest(request, cuts.pop(0) if cuts else None)
+        return answered(request, cuts.pop(0) if cuts else None)
 
     client, script, _ = client_of(answer, total_s=1000)
     patient = client._patience
@@ -42,22 +44,20 @@ def test_a_log_cut_at_any_byte_is_read_as_if_it_was_not(cuts: list[int], broken:
 
 
 def test_what_is_sent_twice_is_told_once() -> None:
-    client, _, _ = client_of(stream(sent((4, "state"), (5, "log"), (4, "state"), (5, "log"), (6, "end"))))
+    client, _, _ = client_of(stream(sent((4, "state"), (5, "log"), (4, "state"), (5, "log"), (6, "end"))), OVER)
     assert [event.seq for event in client.events("s-1", after=4)] == [5, 6]
 
 
 def test_a_service_that_goes_down_is_awaited_and_asked_for_the_rest() -> None:
     going = stream(sent(*LOG[:3]), SHUTDOWN.encode())
     down = httpx.ConnectError("refused")
-    client, script, slept = client_of(
-        going, told({**SEARCH, "state": "running"}), down, problem(503, "not-ready", 2), stream(sent(*LOG[3:]))
-    )
+    client, script, slept = client_of(going, down, problem(503, "not-ready", 2), stream(sent(*LOG[3:])), OVER)
     assert [event.seq for event in client.events("s-1", patience=client._patience)] == [seq for seq, _ in LOG]
-    assert script.requests[-1].url.params["after"] == "5" and len(slept) == 3
+    assert script.requests[-2].url.params["after"] == "5" and len(slept) == 3
 
 
 def test_a_snapshot_says_where_the_log_is() -> None:
-    client, script, _ = client_of(stream(sent((7, "snapshot"), (8, "log"), (9, "end"))))
+    client, script, _ = client_of(stream(sent((7, "snapshot"), (8, "log"), (9, "end"))), OVER)
     assert [(event.seq, event.name) for event in client.events("s-1", after=None)] == [
         (7, "snapshot"), (8, "log"), (9, "end")
     ]  # fmt: skip
@@ -66,22 +66,33 @@ def test_a_snapshot_says_where_the_log_is() -> None:
 
 def test_a_search_that_was_resumed_is_followed_beyond_its_first_end() -> None:
     log = [(1, "state"), (2, "end"), (3, "state"), (4, "end")]
-    client, _, _ = client_of(stream(sent(*log)))
+    client, _, _ = client_of(stream(sent(*log)), OVER)
     assert [event.seq for event in client.events("s-1")] == [1, 2, 3, 4]
-
-
-def test_a_search_that_has_ended_before_gives_nothing_more() -> None:
-    client, _, slept = client_of(stream(b"retry: 2000\n\n"), told({**SEARCH, "state": "succeeded"}))
-    assert list(client.events("s-1", after=10)) == [] and slept == []
+    # also when the connection is lost between the two
+    client, _, _ = client_of(stream(sent(*log[:2]), broken=True), stream(sent(*log[2:])), OVER)
+    assert [event.seq for event in client.events("s-1", patience=client._patience)] == [1, 2, 3, 4]
 
 
 def test_a_log_with_nothing_left_is_no_stream() -> None:
-    client, _, slept = client_of(httpx.Response(204), told({**SEARCH, "state": "cancelled"}))
+    client, _, slept = client_of(OVER)
     assert list(client.events("s-1", after=10)) == [] and slept == []
 
 
+def test_an_end_counts_when_nobody_can_be_asked_for_more() -> None:
+    client, _, slept = client_of(stream(sent(*LOG), broken=True), httpx.ConnectError("refused"))
+    assert len(list(client.events("s-1"))) == len(LOG) and slept == []
+    client, _, slept = client_of(stream(sent(*LOG)), stream(b"retry: 2000\n\n"))
+    assert len(list(client.events("s-1"))) == len(LOG) and slept == []
+
+
+def test_a_stream_that_ends_without_an_end_is_asked_for_again_even_when_it_ended_well() -> None:
+    client, _, slept = client_of(stream(sent(*LOG[:4])), stream(sent(*LOG[4:])), OVER)
+    events = client.events("s-1", patience=client._patience)
+    assert [event.seq for event in events] == [seq for seq, _ in LOG] and len(slept) == 1
+
+
 def test_a_connection_that_breaks_behind_the_end_does_not_matter() -> None:
-    client, _, slept = client_of(stream(sent(*LOG), broken=True))
+    client, _, slept = client_of(stream(sent(*LOG), broken=True), OVER)
     assert len(list(client.events("s-1"))) == len(LOG) and slept == []
 
 
