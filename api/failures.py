@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
@@ -43,6 +44,9 @@ def install(app: FastAPI) -> None:
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
+        if problem.status == 405:
+            # the framework names the methods of the first route of this path alone
+            problem.headers["Allow"] = ", ".join(sorted(_methods(app, request.scope["path"])))
         if isinstance(error, errors.SearchError) and problem.status >= 500:
             unforeseen = problem.type == "internal"
             _LOG.error(
@@ -67,6 +71,16 @@ def answer_to(problem: Problem, scope: Scope) -> Response:
     page = error_page(problem.status, problem.title, problem.detail, request_id(scope))
     page.headers.update(problem.headers)
     return page
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    """The methods that any route takes at a path."""
+    found: set[str] = set()
+    for context in iter_route_contexts(app.routes):
+        pattern = getattr(context, "path_regex", None)
+        if pattern is not None and pattern.match(path):
+            found |= context.methods or set()
+    return found
 
 
 def problem_of(error: Exception) -> Problem:

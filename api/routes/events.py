@@ -1,7 +1,7 @@
 """The events of a search: a stream that can be cut anywhere and resumed exactly."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.problems import FieldError, Problem, problems
 from api.routes.common import RowDep, prefers
-from api.schemas.events import EventData
+from api.schemas.events import EventData, EventName
 from api.shared import Shared, SharedDep
 from api.stream.lines import RETRY, Line, farewell, snapshot
 from api.stream.response import NDJSON, SSE, EventStream
@@ -18,8 +18,23 @@ from search.records import TERMINAL
 router = APIRouter(tags=["events"])
 
 _LARGEST = 2**63 - 1
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One server-sent event, by its fields.",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "The position to come back to."},
+        "event": {"enum": list(get_args(EventName))},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": EventData.model_json_schema(),
+        },
+        "retry": {"type": "integer", "description": "Milliseconds before a browser reconnects."},
+    },
+}
 _CONTENT: dict[str, Any] = {
-    SSE: {"schema": {"type": "string", "description": "Server-sent events; `data` is an EventData object."}},
+    SSE: {"schema": _EVENT},
     NDJSON: {"schema": {"type": "string", "description": "One EventData object per line."}},
 }
 

@@ -38,6 +38,7 @@ IdempotencyHeader = Annotated[
     Header(
         alias="Idempotency-Key",
         description="1 to 255 visible ASCII characters. The same request sent again with it gives the same search.",
+        json_schema_extra={"pattern": r"^[\x21-\x7e]{1,255}$"},  # refused by hand, by 400
     ),
 ]
 
