@@ -116,9 +116,11 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def add(opened: Store, id: str, made: Iterable[Event] = (), **changes: Any) -> str:
-    """A stored search with events."""
+    """A stored search; with events it has begun."""
     opened.create_search(job(BUDGET, id=id, **changes), "t" * 64)
-    opened.append(id, list(made))
+    if happened := list(made):
+        opened.count_attempt(id)
+        opened.append(id, happened)
     return id
 
 
