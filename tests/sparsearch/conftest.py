@@ -23,7 +23,8 @@ Run = Callable[..., Said]
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPARSEARCH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("SPARSEARCH_DEBUG", raising=False)
+    for name in ("DEBUG", "SERVER", "TOKEN", "TOKEN_FILE"):
+        monkeypatch.delenv(f"SPARSEARCH_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
 

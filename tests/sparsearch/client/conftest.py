@@ -1,13 +1,11 @@
 """One service with a few finished searches for all tests of this folder, and the command line beside it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from sparsearch.client import Client, Search
 from tests.api.support import LiveServer, live_server
-from tests.sparsearch.conftest import home, run  # noqa: F401  (fixtures)
 
 TARGET = "synthetic-swin-t"
 QUICK = {"evaluations": 8}
@@ -32,9 +30,3 @@ def found(client: Client) -> Search:
     search = client.wait(search.id, timeout_s=120)
     assert search.state == "succeeded", search.message
     return search
-
-
-@pytest.fixture(autouse=True)
-def no_server_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("SERVER", "TOKEN", "TOKEN_FILE"):
-        monkeypatch.delenv(f"SPARSEARCH_{name}", raising=False)

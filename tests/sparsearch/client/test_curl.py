@@ -20,7 +20,7 @@ from tests.api.support import ROOT, LiveServer, live_server
 
 REQUEST = {
     "target": "digits-sparsevit",
-    "setting": {"device": "cpu", "threads": 1},
+    "setting": {"device": "cpu", "threads": 1, "img_size": [224, 224]},
     "effort": {"evaluations": 1, "images": 8},
 }
 TYPE = "Content-Type: application/json"
