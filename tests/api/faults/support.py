@@ -119,7 +119,7 @@ def processes(server: LiveServer) -> dict[int, str]:
             found.setdefault(child.pid, " ".join(child.cmdline()))
     except psutil.NoSuchProcess:
         pass
-    return {pid: line for pid, line in found.items() if pid != server.process.pid and _alive(pid)}
+    return {pid: line for pid, line in found.items() if pid != server.process.pid and is_alive(pid)}
 
 
 def running(server: LiveServer, what: str) -> list[int]:
@@ -153,7 +153,8 @@ def evaluated(log: Path, split: str = "search") -> list[str]:
     return [line.partition(" ")[2] for line in lines if line.startswith(f"{split} ")]
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process runs."""
     try:
         # a zombie holds nothing
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")

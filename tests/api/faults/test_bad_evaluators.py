@@ -13,7 +13,7 @@ CAUSES = {"crash": "crash", "hang": "timeout", "nan": "nan", "raise": "error", "
 """What the evaluator does, and what it is called."""
 
 ATTEMPTS = {"crash": 3, "hang": 3, "nan": 1, "raise": 3, "memory": 3}
-TIMEOUT_S = 1.0
+TIMEOUT_S = 0.2
 """An evaluation may take so long."""
 
 

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.faults.support import SLACK, add_target, create, events, processes, reach, show, until
+from tests.api.faults.support import (
+    SLACK,
+    add_target,
+    create,
+    events,
+    is_alive,
+    processes,
+    reach,
+    running,
+    show,
+    until,
+)
 from tests.api.support import live_server
 
 GONE_S = 10.0
@@ -19,12 +30,15 @@ def test_nothing_is_left_running_after_a_cancel(tmp_path: Path, workers: int) ->
     with live_server(home) as server:
         name = create(server.client, target="endless", evaluations=8, workers=workers)
         until(lambda: show(server.client, name)["trials"]["running"] >= workers, "trials run", 90)
-        assert processes(server)
+        evaluator = "ray::Worker.evaluate" if workers > 1 else "search.runner"
+        until(lambda: len(running(server, evaluator)) == workers, "they are being evaluated", 90)
+        before = processes(server)
         answer = server.client.post(f"/v1/searches/{name}/cancel")
         asked = time.monotonic()
         assert answer.status_code == 202
         at = answer.json()["updated_at"]
         until(lambda: not processes(server), "everything has ended", GONE_S * SLACK)
+        until(lambda: not any(map(is_alive, before)), "also what has left its parents", GONE_S * SLACK)
         print(f"all gone after {time.monotonic() - asked:.1f} s")
         found = reach(server.client, name)
         assert found["state"] == "cancelled"

@@ -11,6 +11,7 @@ from tests.api.faults.support import (
     add_target,
     create,
     events,
+    is_alive,
     processes,
     reach,
     running,
@@ -61,7 +62,7 @@ def test_everybody_is_told_and_running_trials_are_handed_back(tmp_path: Path) ->
             watcher.start()
         until(lambda: all(watcher.numbers for watcher in watchers), "everybody watches")
         before = {event["seq"]: event for event in events(server.client, name)}
-        beside = set(processes(server))
+        beside = processes(server)
         code, seconds = server.terminate()
         assert code == 0
         assert seconds <= DOWN_S * SLACK
@@ -71,7 +72,7 @@ def test_everybody_is_told_and_running_trials_are_handed_back(tmp_path: Path) ->
         assert not any(watcher.error for watcher in watchers)
         # every one has seen the whole log so far, without a gap
         assert all(watcher.numbers == list(range(1, len(watcher.numbers) + 1)) for watcher in watchers)
-        until(lambda: not beside & set(processes(server)), "whatever it had started is gone", 10 * SLACK)
+        until(lambda: not any(map(is_alive, beside)), "whatever it had started is gone", 10 * SLACK)
 
         server.restart()
         found = reach(server.client, name, timeout_s=120)
