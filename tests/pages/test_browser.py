@@ -59,6 +59,10 @@ def test_a_search_from_the_form_to_the_bundle(watched: Watched, server: LiveServ
 
 def test_the_budget_helper_answers_from_the_front(watched: Watched, finished: str) -> None:
     page = watched.open(f"/searches/{finished}")
+    page.locator("#front-canvas").press("Home")
+    expect(page.locator("#plan-badges")).not_to_contain_text("chosen")
+    page.get_by_role("button", name="Show this plan").click()
+    expect(page.locator("#plan-badges")).to_contain_text("chosen")
     slider = page.get_by_label("Budget in milliseconds")
     slider.fill("20")
     expect(page.locator("#choose-verdict")).to_contain_text("meets 20 ms")

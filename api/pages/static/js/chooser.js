@@ -61,7 +61,8 @@ export class Chooser {
       const front = await getJson(`/v1/searches/${this.search}/front?budget_ms=${budget}`);
       if (turn !== this.asked) return;
       const meeting = front.points.filter((point) => point.meets === "yes" && point.metric !== null);
-      this.say(best(meeting), front.verdict);
+      // as the verdict does: what was verified comes before what is only forecast to be better
+      this.say(meeting.find((point) => point.chosen) || best(meeting), front.verdict);
     } catch (error) {
       if (turn === this.asked) this.say(null, error.message);
     }
