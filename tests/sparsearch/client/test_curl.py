@@ -34,7 +34,7 @@ def service(tmp_path: Path) -> Iterator[LiveServer]:
 
 def curl(*words: str, folder: Path) -> str:
     done = subprocess.run(
-        ["curl", "-fsS", "--noproxy", "*", *words], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        ["curl", "-fsS", "--noproxy", "*", *words], cwd=folder, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, f"curl {shlex.join(words)}\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -64,7 +64,7 @@ def sparsearch(*words: str, home: Path, folder: Path) -> subprocess.CompletedPro
     environment = {**os.environ, "SPARSEARCH_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "sparsearch", *words],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 
