@@ -120,9 +120,11 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: Server) -> str:
+def postgres_url(postgres_server: Server) -> Iterator[str]:
     """The URL of a new, empty database."""
-    return postgres_server.create()
+    url = postgres_server.create()
+    yield url
+    postgres_server.run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
 
 def _binary(name: str) -> str:

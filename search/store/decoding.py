@@ -65,7 +65,7 @@ def trial_row(row: Row[Any]) -> TrialRow:
     search_id, number, plan, state, metric, metrics, *rest = values
     with decoding(f"search {search_id}, trial {number}"):
         by_name = None if metrics is None else json.loads(metrics)
-        return TrialRow(search_id, number, Plan.of(json.loads(plan)), state, metric, by_name, *rest)
+        return TrialRow(search_id, number, _plan(plan), state, metric, by_name, *rest)
 
 
 def stored_event(row: Row[Any]) -> StoredEvent:
@@ -83,3 +83,9 @@ def checkpoint_row(row: Row[Any]) -> CheckpointRow:
 def _answer(text: str) -> Answer:
     """An answer; a list of searches shows the same ones again and again, and each takes a millisecond to read."""
     return Answer.from_dict(json.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _plan(text: str) -> Plan:
+    """A plan; whoever watches a search asks for the same trials again and again."""
+    return Plan.of(json.loads(text))

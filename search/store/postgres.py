@@ -113,7 +113,7 @@ class Postgres(Database):
                 if holder is not None and holder[1] == self._application:
                     # a session of ours that was cut off, and whose end the server has not noticed
                     connection.execute("SELECT pg_terminate_backend(%s)", (holder[0],))
-                elif time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise StoreError(_in_use(self.name, holder))
                 connection.commit()
                 time.sleep(0.05)

@@ -56,10 +56,12 @@ class TrialQuestions(Readable):
         """
         trials = schema.trials
         query = select(*TRIAL).where(trials.c.search_id == search_id).order_by(trials.c.number).limit(size + 1)
-        if state is not None:
-            query = query.where(trials.c.state == state)
-        if feasible is not None:
+        if feasible is not None and state in (None, "done"):  # only of the done it is known
             query = query.where(trials.c.feasible.is_(feasible))
+        elif feasible is not None:
+            return Page((), None)
+        elif state is not None:
+            query = query.where(trials.c.state == state)
         if after is not None:
             query = query.where(trials.c.number > after[0])
         with self._reading() as connection:

@@ -1,13 +1,15 @@
 """Damaged, torn or unwritable files: refused in one line that names file and remedy, and left as they were."""
 
 import random
+import resource
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from search.errors import StoreError
+from search.errors import StoreError, StoreUnavailable
+from search.records import Event
 from search.store import Store, damage
 from tests.search.store.filling import fill
 from tests.search.store.unprivileged import folder_of_nobody, unprivileged
@@ -145,3 +147,23 @@ def test_a_file_that_cannot_be_written_is_named(whole: bytes) -> None:
         assert said.startswith(f"refused: cannot write {path}: the file is read-only")
         assert path.read_bytes() == whole
         assert attempt(Store.read, path) == "opened"
+
+
+def test_a_full_disk_is_an_outage_and_no_more(path: Path) -> None:
+    with Store.open(path) as store:
+        store.create_search(job().with_id("a"), "t" * 64)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        log = path.with_name("sparsearch.db-wal")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 8192, hard))
+        try:
+            with pytest.raises(StoreUnavailable, match=r"cannot write .*sparsearch\.db .*free some space"):
+                store.append("a", [Event("log", {"message": "x" * 100_000})])
+            store.check()
+            assert [event.kind for event in store.events("a")] == ["state"]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        store.append("a", [Event("log", {"message": "x" * 100_000})])
+        assert [event.seq for event in store.events("a")] == [1, 2]
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    raw.close()
