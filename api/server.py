@@ -26,6 +26,9 @@ LAST_RESORT_S = 4.7
 """After so long the process ends whatever still runs: nothing that was acknowledged is lost by that."""
 
 _LOG = structlog.get_logger("sparsearch.server")
+_SECRETS = ("SPARSEARCH_TOKEN", "SPARSEARCH_DATABASE")
+"""Variables that have been read by then; runners and whatever they start inherit the others."""
+
 _HEADER_BYTES = 64 * 1024
 
 
@@ -80,6 +83,8 @@ def run(settings: Settings, announce: Callable[[str], None] = print) -> int:
         StoreError: the database cannot be used.
     """
     settings.check()
+    for name in _SECRETS:
+        os.environ.pop(name, None)
     with contextlib.closing(listen(settings.host, settings.port)) as opened:
         logs.configure(settings.log_format, settings.tokens())
         check_floors()

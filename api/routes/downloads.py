@@ -22,7 +22,8 @@ _TAG = {"ETag": {"description": "sha256 of the whole file.", "schema": {"type": 
 
 
 def _answers(media_type: str) -> dict[int | str, dict[str, Any]]:
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    is_text = media_type in ("application/json", "application/yaml")
+    content = {media_type: {"schema": {"type": "object"} if is_text else {"type": "string", "format": "binary"}}}
     return {
         200: {"description": "The file.", "content": content, "headers": _TAG},
         206: {"description": "The range that was asked for.", "content": content, "headers": _TAG},
