@@ -76,7 +76,7 @@ def test_our_own_pages_and_programs_pass(local: AppClient, headers: dict[str, st
 
 def test_no_answer_ever_invites_other_sites(local: AppClient) -> None:
     for endpoint in endpoints(local.app):
-        for method in ("GET", "OPTIONS"):
+        for method in ("PUT", "OPTIONS"):
             asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
             answer = local.request(method, endpoint.path, headers=asked)
             named = [name for name in answer.headers if name.startswith("access-control-")]
