@@ -19,6 +19,7 @@ import psutil
 
 from tests.api.faults.support import add_target
 from tests.api.loads import completions, large, mixed, queueing, streams, watching
+from tests.api.loads.deaf import Deaf
 from tests.api.loads.figures import Figure
 from tests.api.loads.places import large_store, postgres_location, slow_home
 from tests.api.support import live_server
@@ -31,7 +32,9 @@ def reads(folder: Path) -> Iterable[Figure]:
     with large_store(folder / "large") as found:
         yield from large.reads(found.server, found.largest)
         yield from large.everything_at_once(found.server, found.largest, seconds=20)
-        yield from streams.watch(found.server, "steady", seconds=60, large=found.largest)
+        with Deaf(found.server, found.largest) as deaf:
+            yield from streams.watch(found.server, "steady", seconds=60)
+            deaf.wait_dropped()
 
 
 def requests(folder: Path) -> Iterable[Figure]:

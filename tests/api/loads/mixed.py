@@ -14,8 +14,12 @@ RATE = 50.0
 WEIGHTS = {"show": 40, "list": 20, "front": 15, "trials": 10, "create": 8, "cancel": 7}
 
 
-def mix(server: LiveServer, seconds: float) -> list[Figure]:
-    """Requests of every kind at a steady rate."""
+def mix(server: LiveServer, seconds: float, rate: float = RATE) -> list[Figure]:
+    """Requests of every kind at a steady rate.
+
+    Args:
+        rate: requests a second.
+    """
     known = [create(server.client, evaluations=4, name=f"first {number}") for number in range(3)]
     open_ones: list[str] = []
     rng = random.Random(3)
@@ -37,12 +41,14 @@ def mix(server: LiveServer, seconds: float) -> list[Figure]:
         chosen = f"/v1/searches/{rng.choice(known)}"
         return what, await client.get(chosen if what == "show" else f"{chosen}/{what}")
 
-    replies = asyncio.run(steady(server.url, RATE, round(RATE * seconds), ask))
+    replies = asyncio.run(steady(server.url, rate, round(rate * seconds), ask))
     # 409: it had ended before it could be cancelled
     strange = [one for one in replies if one.status not in (200, 202) and (one.what, one.status) != ("cancel", 409)]
     assert not strange, strange[:5]
     return [
-        Figure("L3", f"{len(replies)} mixed requests, p95", percentile([one.ms for one in replies], 0.95), "ms", 200.0),
+        Figure(
+            "L3", f"{rate:.0f} mixed requests a second, p95", percentile([one.ms for one in replies], 0.95), "ms", 200.0
+        ),
         *(Figure("L3", f"of these, {what}, p95", _p95(replies, what), "ms", 200.0) for what in WEIGHTS),
         Figure("L3", "answers 5xx", sum(one.status >= 500 for one in replies), "", 0, exact=True),
         Figure("L3", 'log lines with "locked"', server.text().count("locked"), "", 0, exact=True),

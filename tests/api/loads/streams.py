@@ -1,8 +1,7 @@
-"""L2: many follow one search, and one of them does not read."""
+"""L2: many follow one search."""
 
 import asyncio
 import json
-import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from tests.api.loads.machine import metric, rss_mb
 from tests.api.support import LiveServer
 
 STREAMS = 50
-DROPPED_S = 20.0
-"""A reader that takes nothing for so long is cut off."""
 
 
 @dataclass(slots=True)
@@ -28,13 +25,12 @@ class Reader:
     lags_s: list[float] = field(default_factory=list)
 
 
-def watch(server: LiveServer, target: str, seconds: float, large: str | None = None) -> list[Figure]:
+def watch(server: LiveServer, target: str, seconds: float) -> list[Figure]:
     """Follow one search with many streams.
 
     Args:
         server: allows that many streams per client.
         target: makes about five trials, ten events, a second.
-        large: a search with a log of many megabytes, that somebody asks for and does not read; None: nobody does.
     """
     name = create(server.client, target=target, evaluations=100_000)
     until(lambda: show(server.client, name)["trials"]["done"] >= 2, "trials are done")
@@ -43,33 +39,17 @@ def watch(server: LiveServer, target: str, seconds: float, large: str | None = N
     stop = threading.Event()
     sampler = threading.Thread(target=_sample, args=(server, memory, stop), daemon=True)
     sampler.start()
-    deaf = None if large is None else _deaf(server, large)
-    dropped = metric(server, "sparsearch_events_dropped_total")
     try:
         readers = asyncio.run(_read(server.url, name, seconds))
-        if deaf is not None:
-            patience = DROPPED_S + 20
-            until(
-                lambda: metric(server, "sparsearch_events_dropped_total") > dropped, "who is deaf is dropped", patience
-            )
     finally:
         stop.set()
         sampler.join(10)
-        if deaf is not None:
-            deaf.close()
     server.client.post(f"/v1/searches/{name}/cancel")
     until(lambda: metric(server, "sparsearch_streams") <= before, "streams are counted down", 30)
     gaps = sum(reader.numbers != list(range(1, len(reader.numbers) + 1)) for reader in readers)
     lags = [lag for reader in readers for lag in reader.lags_s]
     return [
-        Figure(
-            "L2",
-            f"events a second to each of {STREAMS} streams",
-            len(lags) / STREAMS / seconds,
-            "1/s",
-            8,
-            at_least=True,
-        ),
+        Figure("L2", f"events a second to each of {STREAMS}", len(lags) / STREAMS / seconds, "1/s", 8, at_least=True),
         Figure("L2", "lag behind the commit, p99", 1000 * percentile(lags, 0.99), "ms", 1000.0),
         Figure("L2", "streams with a gap", gaps, "", 0, exact=True),
         Figure("L2", "memory growth", max(memory) - memory[0], "MB", 50.0),
@@ -104,15 +84,6 @@ async def _follow(client: httpx.AsyncClient, name: str, reader: Reader, begun: f
                 at = datetime.fromisoformat(json.loads(value)["at"]).timestamp()
                 if at > begun:  # what came before is replayed, and has no lag
                     reader.lags_s.append(time.time() - at)
-
-
-def _deaf(server: LiveServer, name: str) -> socket.socket:
-    """Ask for a long log and read nothing of it."""
-    deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.connect(("127.0.0.1", server.port))
-    deaf.sendall(f"GET /v1/searches/{name}/events?after=0 HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
-    return deaf
 
 
 def _sample(server: LiveServer, memory: list[float], stop: threading.Event) -> None:

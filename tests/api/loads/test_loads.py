@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.faults.support import SLACK, add_target
 from tests.api.loads import completions, large, mixed, queueing, streams, watching
+from tests.api.loads.deaf import Deaf
 from tests.api.loads.figures import Figure, missed
 from tests.api.loads.machine import busyness
 from tests.api.loads.places import Large, large_store, slow_home
@@ -35,7 +36,14 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Large]:
         yield found
 
 
-def test_a_hundred_thousand_trials_are_read_quickly(crowded: Large) -> None:
+@pytest.fixture(scope="module")
+def deaf(crowded: Large) -> Iterator[Deaf]:
+    """Somebody who does not read, while all the tests of the large store run."""
+    with Deaf(crowded.server, crowded.largest) as found:
+        yield found
+
+
+def test_a_hundred_thousand_trials_are_read_quickly(crowded: Large, deaf: Deaf) -> None:
     hold(lambda: large.reads(crowded.server, crowded.largest, repeats=10))
 
 
@@ -43,13 +51,16 @@ def test_large_fronts_bundles_and_reports_do_not_hold_up_the_others(crowded: Lar
     hold(lambda: large.everything_at_once(crowded.server, crowded.largest, seconds=6))
 
 
-def test_fifty_streams_miss_nothing_and_do_not_wait_for_who_is_deaf(crowded: Large) -> None:
-    hold(lambda: streams.watch(crowded.server, "steady", seconds=15, large=crowded.largest))
+def test_fifty_streams_miss_nothing_and_do_not_wait_for_who_is_deaf(crowded: Large, deaf: Deaf) -> None:
+    hold(lambda: streams.watch(crowded.server, "steady", seconds=10))
+    deaf.wait_dropped()
 
 
 def test_mixed_requests_are_answered_in_time(tmp_path: Path) -> None:
     with live_server(tmp_path / "home") as server:
-        hold(lambda: mixed.mix(server, seconds=10))
+        # a machine that is n times slower gets n times fewer, or a queue of requests would be measured
+        rate = mixed.RATE / busyness()
+        hold(lambda: mixed.mix(server, seconds=8, rate=rate))
 
 
 def test_results_are_kept_as_fast_as_sixty_four_workers_bring_them(tmp_path: Path) -> None:
@@ -59,7 +70,7 @@ def test_results_are_kept_as_fast_as_sixty_four_workers_bring_them(tmp_path: Pat
 
 def test_watching_costs_a_search_next_to_nothing(tmp_path: Path) -> None:
     with slow_home(tmp_path / "home") as server:
-        figures = watching.compare(server, "steady", turns=2, seconds=3)
+        figures = watching.compare(server, "steady", turns=2, seconds=2)
         # a share, not a time: half of the machine may be somebody else's now and in the next turn
         share, errors = figures
         assert errors.held()
