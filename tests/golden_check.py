@@ -29,12 +29,14 @@ def run_directory(directory: Path) -> Iterator[GoldenResult]:
 
 
 def _checker(path: Path, content: dict) -> Checker | None:
-    from tests import golden_sparsevit
+    from tests import golden_sparsevit, golden_stvit_r
 
     if "search_sampler" in content:
         from tests import golden_search
 
         return lambda path, _: golden_search.run(path)
+    if golden_stvit_r.knows(path, content):
+        return golden_stvit_r.check
     if path.stem.startswith("keys_"):
         return golden_sparsevit.check_keys if "sparsevit" in path.stem else None
     if "SparseViT" in content.get("reference_class", content.get("class", "")):

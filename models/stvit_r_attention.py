@@ -1,0 +1,178 @@
+"""Attention of STViT-R between a map of keys and windows of queries, each key projected once.
+
+The released code cuts overlapping key windows out of the map and projects every copy: a token 4 to 81 times. Here a
+`Reach` says what each window sees of keys and values that exist once. All that is padding is one and the same key (the
+bias of the norm, projected), so the padding of a window is a single key, counted by its logit.
+Letters: B images, N keys, Q queries, C channels, n windows, k side of a key window.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.stvit_r_reach import Band, Reach
+from models.window_layout import cut, from_windows, take, to_windows
+
+HIDDEN = -3e4
+"""Logit of a hidden key: its weight is exactly 0 in every precision, and no row of logits turns into NaN."""
+
+
+class Patches(NamedTuple):
+    """Key windows cut out one by one.
+
+    Args:
+        place: (n, k*k) number of the key; N, the padding key, outside the map.
+        hidden: (n, k*k) where the mask hides, before `seen` makes up for windows that see nothing.
+    """
+
+    place: Tensor
+    hidden: Tensor
+
+    @property
+    def seen(self) -> Tensor:
+        """(n, k*k) keys that take part. A window whose keys are all hidden sees all: softmax ignores a common shift."""
+        return ~self.hidden | self.hidden.all(dim=1, keepdim=True)
+
+
+def attend(query: Tensor, keys: Tensor, heads: int, reach: Reach) -> Tensor:
+    """Multi-head attention of every window to what it sees.
+
+    Args:
+        query: (B, Q, C), in the order `reach` states.
+        keys: (B, N + 1, 2C) projected keys beside values, the padding key last.
+    Returns:
+        (B, Q, C).
+    """
+    if reach.gathered:
+        return _attend_gathered(query, keys, heads, reach)
+    head_query = _heads(query, heads)
+    key, value = (_heads(half, heads) for half in keys.chunk(2, dim=-1))
+    parts = []
+    for band, bias in zip(reach.bands, band_biases(reach, query.device), strict=True):
+        mask = bias.to(query.dtype).expand(1, 1, -1, -1)
+        part = head_query[:, :, reach.queries(band)]
+        if bias.shape[0] == 1:
+            mask = mask.expand(-1, -1, part.shape[2], -1)
+        own = slice(band.first_key_row * reach.columns, band.last_key_row * reach.columns)
+        parts.append(F.scaled_dot_product_attention(part, _with_last(key, own), _with_last(value, own), attn_mask=mask))
+    mixed = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+    return mixed.transpose(1, 2).reshape(query.shape)
+
+
+def _attend_gathered(query: Tensor, keys: Tensor, heads: int, reach: Reach) -> Tensor:
+    size, side = (reach.query_rows, reach.query_columns), reach.query_side
+    place, bias = _gather_table(reach, query.device)
+    images = query.shape[0]
+    windows = query if reach.window_major else to_windows(query, size, side, 0)
+    head_query = _heads(cut(windows, reach.windows), heads)
+    seen = cut(take(keys, place), reach.windows)
+    key, value = (_heads(half, heads) for half in seen.chunk(2, dim=-1))
+    mask = bias.to(query.dtype).repeat(images, 1, 1, 1).expand(-1, -1, side**2, -1)
+    mixed = F.scaled_dot_product_attention(head_query, key, value, attn_mask=mask)
+    mixed = mixed.transpose(1, 2).reshape(images, -1, query.shape[-1])
+    return mixed if reach.window_major else from_windows(mixed, size, side, 0)
+
+
+def attend_all(query: Tensor, keys: Tensor, heads: int) -> Tensor:
+    """Multi-head attention of every query to every key: (B, Q, C), (B, N, 2C) -> (B, Q, C)."""
+    key, value = (_heads(half, heads) for half in keys.chunk(2, dim=-1))
+    mixed = F.scaled_dot_product_attention(_heads(query, heads), key, value)
+    return mixed.transpose(1, 2).reshape(query.shape)
+
+
+def patches(reach: Reach, device: torch.device) -> Patches:
+    """The key windows of `reach`; places outside the map are padding."""
+    row, column = _axes(reach, device)
+    row, column = row[:, None, :, None], column[None, :, None, :]
+    outside = (row < 0) | (row >= reach.rows) | (column < 0) | (column >= reach.columns)
+    place = (row * reach.columns + column).masked_fill(outside, reach.rows * reach.columns)
+    if reach.mask == "none":
+        hidden = torch.zeros_like(outside)
+    elif reach.mask == "exact":
+        hidden = outside
+    else:
+        height, width = reach.down * reach.step, reach.across * reach.step
+        hidden_row, hidden_column = reach.hidden_from
+        border = (row < 0) | (row >= height) | (column < 0) | (column >= width)
+        hidden = border | ((row >= hidden_row) & (column >= hidden_column))
+    shape = (reach.windows, reach.size**2)
+    return Patches(place.reshape(shape), hidden.reshape(shape))
+
+
+def band_biases(reach: Reach, device: torch.device) -> tuple[Tensor, ...]:
+    """What each band adds to its logits, (queries, keys + 1) or (1, keys + 1) where all windows see the same.
+
+    Remembered per reach, except while a graph is traced (its tensors belong to the trace).
+    """
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return tuple(_band_bias(reach, band, device) for band in reach.bands)
+    return _remembered_biases(reach, device)
+
+
+def _gather_table(reach: Reach, device: torch.device) -> tuple[Tensor, Tensor]:
+    # (n*k*k,) keys and (n, 1, 1, k*k) what their logits gain
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return _build_gather_table(reach, device)
+    return _remembered_gather_table(reach, device)
+
+
+@lru_cache(maxsize=64)
+def _remembered_gather_table(reach: Reach, device: torch.device) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode(False):
+        return _build_gather_table(reach, device)
+
+
+def _build_gather_table(reach: Reach, device: torch.device) -> tuple[Tensor, Tensor]:
+    seen_by = patches(reach, device)
+    bias = torch.zeros(seen_by.place.shape, device=device).masked_fill(~seen_by.seen, HIDDEN)
+    return seen_by.place.reshape(-1), bias[:, None, None, :]
+
+
+@lru_cache(maxsize=256)
+def _remembered_biases(reach: Reach, device: torch.device) -> tuple[Tensor, ...]:
+    # a table first needed under inference_mode must still serve a later training step
+    with torch.inference_mode(False):
+        biases = (_band_bias(reach, band, device) for band in reach.bands)
+        return tuple(bias[:1].clone() if bool((bias == bias[:1]).all()) else bias for bias in biases)
+
+
+def _band_bias(reach: Reach, band: Band, device: torch.device) -> Tensor:
+    seen_by = patches(reach, device)
+    # a window sees a place once at most, but padding often: that many equal keys are one key with log(count) added
+    count = torch.zeros(reach.windows, reach.rows * reach.columns + 1, device=device)
+    bias = count.scatter_add_(1, seen_by.place, seen_by.seen.float()).log().clamp_min(HIDDEN)
+    own = bias[:, band.first_key_row * reach.columns : band.last_key_row * reach.columns]
+    return torch.cat([own, bias[:, -1:]], dim=1)[_window_of_query(reach, band, device)]
+
+
+def _window_of_query(reach: Reach, band: Band, device: torch.device) -> Tensor:
+    side = reach.query_side
+    if reach.window_major:
+        window = torch.arange(band.first * reach.across, band.last * reach.across, device=device)
+        return window.repeat_interleave(side**2)
+    row = torch.arange(band.first * side, min(band.last * side, reach.query_rows), device=device) // side
+    column = torch.arange(reach.query_columns, device=device) // side
+    return (row[:, None] * reach.across + column[None, :]).reshape(-1)
+
+
+def _axes(reach: Reach, device: torch.device) -> tuple[Tensor, Tensor]:
+    seen = torch.arange(reach.size, device=device) - reach.before
+    row = torch.arange(reach.down, device=device)[:, None] * reach.step + seen
+    column = torch.arange(reach.across, device=device)[:, None] * reach.step + seen
+    return row, column
+
+
+def _heads(tokens: Tensor, heads: int) -> Tensor:
+    # (B, N, C) -> (B, heads, N, C / heads)
+    return torch.unflatten(tokens, -1, (heads, -1)).transpose(1, 2)
+
+
+def _with_last(rows: Tensor, own: slice) -> Tensor:
+    # (B, heads, N + 1, d) -> the slice and the last row; no copy where they touch
+    last = rows.shape[2] - 1
+    if own.stop == last:
+        return rows[:, :, own.start :]
+    return torch.cat([rows[:, :, own], rows[:, :, last:]], dim=2)
