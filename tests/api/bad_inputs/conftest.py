@@ -40,7 +40,7 @@ class Attacked:
 @pytest.fixture(scope="session")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     home = tmp_path_factory.mktemp("attacked") / "home"
-    found = stock.make(home)
+    found = stock.copy(stock.shared(tmp_path_factory), home)
     with live_server(home, environment={"SPARSEARCH_BODY_SILENCE_S": str(SILENCE_S)}) as server:
         # what is made at the first use is made now: the key of page tokens, caches of the digests
         exchange(server.port, request("GET", b"/v1/searches?page_size=1"))

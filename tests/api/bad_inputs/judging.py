@@ -100,6 +100,10 @@ class Witness:
         written = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
         assert not written, f"written meanwhile: {written}"
 
+    def forget(self) -> None:
+        """Take what is there now for the beginning."""
+        self._before = self._look()
+
     def close(self) -> None:
         """Stop looking."""
         self._database.close()

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+
 from api.views.points import point_id
 from search.budget import Budget
 from search.dispatch import Dispatcher
@@ -24,6 +26,8 @@ batch = 4
 device = "sim:0"
 options = { fault = "raise", fault_share = 1.0 }
 """
+
+_SHARED: list[Path] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,15 @@ class Stock:
     cancelled: str
     paused: str
     deleted: str
+
+
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled home that is made once per test run; copy it, do not use it."""
+    if not _SHARED:
+        home = tmp_path_factory.mktemp("stock") / "home"
+        make(home)
+        _SHARED.append(home)
+    return _SHARED[0]
 
 
 def make(home: Path) -> Stock:
