@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+MANY = 20480
+"""Numbers in a map below which PyTorch has no oneDNN convolution for it, and a slow one instead."""
+
 
 def to_map(x: Tensor) -> Tensor:
     """(B, H, W, C) -> (B, C, H, W), a view that is contiguous in channels-last order."""
@@ -22,7 +25,13 @@ def to_tokens(x: Tensor) -> Tensor:
 
 
 def pointwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A 1 x 1 convolution of channels-last tokens: (..., C) -> (..., C')."""
+    """A 1 x 1 convolution of channels-last tokens: (B, H, W, C) -> (B, H, W, C')."""
+    _, height, width, channels = x.shape
+    rows = height * width
+    if x.is_cpu and not torch.compiler.is_compiling() and rows >= 128 and rows * channels > MANY:
+        # On one thread PyTorch runs matrix products and 1 x 1 convolutions through MKL, at half the speed of oneDNN on
+        # CPUs not made by Intel. It takes oneDNN for dilated ones, and a dilation of a single tap changes nothing.
+        return to_tokens(F.conv2d(to_map(x), conv.weight, conv.bias, dilation=2))
     return F.linear(x, conv.weight.flatten(1), conv.bias)
 
 
