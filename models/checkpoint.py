@@ -1,5 +1,6 @@
 """Reading checkpoints: find the weights in a file, name them as mmdet does, load them strictly."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.errors import CheckpointError
+from models.stvit_r_convert import from_stvit_r_authors
 from models.swin_convert import from_swin_authors, is_swin_authors
 
 State = dict[str, Tensor]
+
+_SETTINGS = (OrderedDict, "yacs.config.CfgNode")
+"""Trainers of the Swin family store their settings beside the weights: read as a plain mapping, and dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ def read_checkpoint(path: str | Path) -> State:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([_SETTINGS]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise CheckpointError(f"checkpoint {path} is damaged or no safetensors file: {error}") from None
     except Exception as error:  # torch.load raises whatever its zip and pickle readers raise
@@ -61,9 +67,9 @@ def read_checkpoint(path: str | Path) -> State:
 def load_backbone(backbone: nn.Module, path: str | Path) -> LoadReport:
     """Load a file in any known layout into a bare backbone, strictly.
 
-    Known: this project's and mmdet's layout, the Swin authors' layout (converted, tables resized), and detector files,
-    of which the entries under `backbone.` are taken. Output norms `norm{i}`, which classification files lack, and
-    index buffers may be missing; nothing else may.
+    Known: this project's and mmdet's layout, the Swin authors' layout (converted, tables resized), which is also
+    STViT-R's own, and detector files, of which the entries under `backbone.` are taken. Output norms `norm{i}`, which
+    classification files lack, and index buffers may be missing; nothing else may.
 
     Raises:
         CheckpointError: lists missing and unexpected keys, and shapes that differ.
@@ -75,7 +81,13 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> LoadReport:
         ignored = [k for k in state if not k.startswith("backbone.")]
         state = prefixed
     optional = {k for k in backbone.state_dict() if k.endswith("relative_position_index")}
-    if is_swin_authors(state):
+    if is_swin_authors(backbone.state_dict()):  # STViT-R keeps those names
+        classification = any(k.startswith("head.") for k in state)
+        state, dropped = from_stvit_r_authors(state, backbone.state_dict())
+        ignored += dropped
+        if classification:
+            optional |= {k for k in backbone.state_dict() if k.startswith("norm") and k[4].isdigit()}
+    elif is_swin_authors(state):
         state, dropped = from_swin_authors(state, backbone.state_dict())
         ignored += dropped
         optional |= {k for k in backbone.state_dict() if k.startswith("norm") and k[4].isdigit()}

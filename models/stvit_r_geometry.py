@@ -70,7 +70,7 @@ class StvitRGeometry:
         mlp_ratio: hidden width of the MLP in units of the channels.
         in_channels: channels of the image.
     Raises:
-        InputError: the depths hold no whole dumbbells.
+        InputError: the depths hold no whole dumbbells, or the default cannot run.
     """
 
     embed_dims: int
@@ -87,6 +87,11 @@ class StvitRGeometry:
             raise InputError(
                 f"depths {self.depths}: stage {STAGE} must exist and hold whole dumbbells of {BLOCKS} blocks "
                 f"(6, 12, 18, ...)"
+            )
+        usual = self.default
+        if not 1 <= usual.s <= min(self.window_size, usual.kr) or min(usual.k1, usual.k2) < 1:
+            raise InputError(
+                f"{usual}: s must be 1 to the window's {self.window_size}, kr at least s, and k1 and k2 at least 1"
             )
 
     @property

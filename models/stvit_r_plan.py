@@ -14,6 +14,9 @@ from models.space import Knob, Space
 BLOCKS = 6
 """Blocks of a dumbbell."""
 
+_WIDEST = 256
+"""Tokens a key window may span: more than any map needs, and few enough for memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dumbbell:
@@ -117,9 +120,9 @@ def _checked(name: str, part: str, value: Value, window: int) -> Value:
     elif isinstance(value, bool | str):
         raise PlanError(f"{name}={value!r} must be a number")
     elif part == "r":
-        if value < 0:
-            raise PlanError(f"{name}={value!r}: windows seen to each side must be 0 or more")
-    elif value != int(value) or value < 1 or (part == "s" and value > window):
-        most = f" and at most the window's {window}" if part == "s" else ""
-        raise PlanError(f"{name}={value!r} must be a whole number of tokens, at least 1{most}")
+        if not 0 <= value <= _WIDEST // window:
+            raise PlanError(f"{name}={value!r}: windows seen to each side must be 0 to {_WIDEST // window}")
+    elif value != int(value) or not 1 <= value <= (window if part == "s" else _WIDEST):
+        most = f"the window's {window}" if part == "s" else _WIDEST
+        raise PlanError(f"{name}={value!r} must be a whole number of tokens, from 1 to {most}")
     return value

@@ -47,9 +47,9 @@ def from_swin_authors(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) 
         if ".downsample." in name:
             tensor = _unfold_order(tensor)
         elif name.endswith("relative_position_bias_table") and name in model:
-            tensor = _resize_bias_table(tensor, model[name])
+            tensor = resize_bias_table(tensor, model[name])
         elif name == "absolute_pos_embed" and name in model:
-            tensor = _square_positions(tensor, model[name])
+            tensor = square_positions(tensor, model[name])
         converted[name] = tensor
     return converted, dropped
 
@@ -60,7 +60,8 @@ def _unfold_order(tensor: Tensor) -> Tensor:
     return groups.transpose(-1, -2).reshape(tensor.shape)
 
 
-def _resize_bias_table(table: Tensor, own: Tensor) -> Tensor:
+def resize_bias_table(table: Tensor, own: Tensor) -> Tensor:
+    """A relative position bias table, ((2w-1)^2, heads), resized to the window of `own` where that differs."""
     if table.shape == own.shape or table.shape[1] != own.shape[1]:
         return table
     old, new = round(table.shape[0] ** 0.5), round(own.shape[0] ** 0.5)
@@ -69,7 +70,12 @@ def _resize_bias_table(table: Tensor, own: Tensor) -> Tensor:
     return resized.reshape(-1, new * new).t().contiguous()
 
 
-def _square_positions(table: Tensor, own: Tensor) -> Tensor:
+def square_positions(table: Tensor, own: Tensor) -> Tensor:
+    """Absolute positions as a map: (1, H*W, C) -> (1, C, H, W), the shape of `own`.
+
+    Raises:
+        CheckpointError: another number of positions or channels.
+    """
     _, channels, height, width = own.shape
     if table.dim() != 3 or table.shape[1:] != (height * width, channels):
         raise CheckpointError(
