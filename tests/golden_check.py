@@ -29,7 +29,7 @@ def run_directory(directory: Path) -> Iterator[GoldenResult]:
 
 
 def _checker(path: Path, content: dict) -> Checker | None:
-    from tests import golden_sparsevit, golden_stvit_r
+    from tests import golden_sparsevit, golden_stvit_r, golden_super_token
 
     if "search_sampler" in content:
         from tests import golden_search
@@ -37,6 +37,8 @@ def _checker(path: Path, content: dict) -> Checker | None:
         return lambda path, _: golden_search.run(path)
     if golden_stvit_r.knows(path, content):
         return golden_stvit_r.check
+    if golden_super_token.knows(path, content):
+        return golden_super_token.check
     if path.stem.startswith("keys_"):
         return golden_sparsevit.check_keys if "sparsevit" in path.stem else None
     if "SparseViT" in content.get("reference_class", content.get("class", "")):
