@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def complete(folder: Path, location: Path | str, results: int, kind: str, bar: f
     lines = [Event("ask", {"round": 0, "plans": [dict(plan) for plan in plans]}, "ask:0").to_dict()]
     lines += [evaluation_event(number, plan, 40.0).to_dict() for number, plan in enumerate(plans)]
     lines.append(Event("end", {"state": "infeasible", "message": "scripted", "answer": None}).to_dict())
-    script = folder / "script.json"
+    script = Path(tempfile.mkdtemp(dir=folder)) / "script.json"
     script.write_text(json.dumps([{"lines": lines}]))
     command = [sys.executable, str(Path(scripted_runner.__file__)), str(script)]
     with Store.open(location) as store:
