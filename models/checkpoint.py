@@ -1,5 +1,6 @@
 """Reading checkpoints: find the weights in a file, name them as mmdet does, load them strictly."""
 
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from models.errors import CheckpointError
 from models.stvit_r_convert import from_stvit_r_authors
+from models.super_token_checkpoint import fit_super_tokens, is_super_token
 from models.swin_convert import from_swin_authors, is_swin_authors
 
 State = dict[str, Tensor]
@@ -32,7 +34,8 @@ class LoadReport:
 def read_checkpoint(path: str | Path) -> State:
     """The tensors of a `.safetensors` or `.pth` file; never runs code from the file.
 
-    A `.pth` may hold the tensors directly or under `state_dict` (mmdet) or `model` (the Swin authors).
+    A `.pth` may hold the tensors directly or under `state_dict` (mmdet) or `model` (the authors of Swin and
+    STViT, beside training settings that are skipped).
 
     Raises:
         CheckpointError: no such file, or no checkpoint.
@@ -43,7 +46,7 @@ def read_checkpoint(path: str | Path) -> State:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        with torch.serialization.safe_globals([_SETTINGS]):
+        with torch.serialization.safe_globals([_SETTINGS, Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise CheckpointError(f"checkpoint {path} is damaged or no safetensors file: {error}") from None
@@ -68,8 +71,9 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> LoadReport:
     """Load a file in any known layout into a bare backbone, strictly.
 
     Known: this project's and mmdet's layout, the Swin authors' layout (converted, tables resized), which is also
-    STViT-R's own, and detector files, of which the entries under `backbone.` are taken. Output norms `norm{i}`, which
-    classification files lack, and index buffers may be missing; nothing else may.
+    STViT-R's own, STViT's (a backbone leaves the classifier's end), and detector files, of which the entries under
+    `backbone.` are taken. Output norms, which classification files lack, and index buffers may be missing; nothing else
+    may.
 
     Raises:
         CheckpointError: lists missing and unexpected keys, and shapes that differ.
@@ -81,7 +85,11 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> LoadReport:
         ignored = [k for k in state if not k.startswith("backbone.")]
         state = prefixed
     optional = {k for k in backbone.state_dict() if k.endswith("relative_position_index")}
-    if is_swin_authors(backbone.state_dict()):  # STViT-R keeps those names
+    if is_super_token(backbone.state_dict()):
+        state, dropped, fresh_norms = fit_super_tokens(state, backbone.state_dict())
+        ignored += dropped
+        optional |= fresh_norms
+    elif is_swin_authors(backbone.state_dict()):  # STViT-R keeps those names
         classification = any(k.startswith("head.") for k in state)
         state, dropped = from_stvit_r_authors(state, backbone.state_dict())
         ignored += dropped
