@@ -6,10 +6,9 @@ Source: STViT-R (arXiv 2303.08685), section 3; reference counts of the released 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from models.errors import InputError
-from models.plan import Plan, Value
+from models.plan import Value
 from models.space import Space
 from models.sparsevit_geometry import Geometry
 from models.stvit_r_plan import BLOCKS, Dumbbell, dumbbells, space
@@ -113,7 +112,7 @@ class StvitRGeometry:
         Raises:
             PlanError: unknown knob, or a value that cannot run.
         """
-        return _schedule(Plan.of(plan), self.dumbbells, self.default, self.window_size, self.detection)
+        return dumbbells(plan, self.dumbbells, self.default, self.window_size, self.detection)
 
     def space(self, input_size: tuple[int, int], wider: bool = False) -> Space:
         """Knobs per dumbbell: tokens, key windows, recovery radius, and whether it runs; dense = the default point.
@@ -180,8 +179,3 @@ class StvitRGeometry:
 
 CLASSIFICATION_KEYS = 100
 """Image tokens a window sees in classification: a patch of 10 x 10."""
-
-
-@lru_cache(maxsize=4096)
-def _schedule(plan: Plan, count: int, default: Dumbbell, window: int, detection: bool) -> tuple[Dumbbell | None, ...]:
-    return dumbbells(plan, count, default, window, detection)

@@ -4,7 +4,6 @@ Letters: H x W places of the map that keys come from, n_h x n_w windows, t place
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
 Mask: TypeAlias = Literal["original", "exact", "none"]
@@ -26,7 +25,7 @@ class Band(NamedTuple):
     last_key_row: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Queries and keys of one block at one map size.
 
@@ -86,7 +85,7 @@ class Reach:
         """Whether each window's keys are gathered; otherwise `bands` of rows are computed with a mask."""
         return self.columns > _GATHER_ABOVE * self.size
 
-    @cached_property
+    @property
     def bands(self) -> tuple[Band, ...]:
         """All windows, by the key rows they see."""
         joined: list[Band] = []
