@@ -8,6 +8,7 @@ PARTS = (
     "benchmarks.evaluation",
     "benchmarks.samplers",
     "benchmarks.service",
+    "benchmarks.stvit_r",
     "benchmarks.super_tokens",
     "benchmarks.gpu",
 )

@@ -10,6 +10,9 @@ from models.errors import ModelError
 from models.plan import Value
 from models.space import Space
 from models.sparsevit import SparseViT
+from models.stvit_r import STViTR
+from models.stvit_r_cls import STViTRClassifier
+from models.stvit_r_variants import STVIT_R
 from models.super_token import SuperTokenClassifier, SuperTokenViT
 from models.variants import SPARSEVIT, STVIT
 from models.work import Work
@@ -54,6 +57,11 @@ UNLISTED: dict[str, Variant] = {
     **{
         f"{name}_backbone": Variant(SuperTokenViT, size.options, (800, 1280), size.source)
         for name, size in STVIT.items()
+    },
+    **{name: Variant(STViTR, size.options, size.input_size, size.source) for name, size in STVIT_R.items()},
+    **{
+        f"{name}_classifier": Variant(STViTRClassifier, size.classifier_options, (224, 224), size.source)
+        for name, size in STVIT_R.items()
     },
 }
 """Built by name like the others, but not yet offered by the service and the command line, which read `ZOO`."""

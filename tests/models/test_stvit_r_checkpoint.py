@@ -12,6 +12,7 @@ from models.checkpoint import load_backbone, read_checkpoint
 from models.errors import CheckpointError
 from models.stvit_r import STViTR
 from models.stvit_r_cls import STViTRClassifier
+from models.zoo import build
 
 TINY = {"embed_dims": 8, "depths": (1, 2, 6, 1), "num_heads": (1, 1, 2, 2)}
 
@@ -26,6 +27,12 @@ def classifier() -> STViTRClassifier:
 
 def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return all(torch.equal(a[name], b[name]) for name in a.keys() & b.keys())
+
+
+@pytest.mark.parametrize(("size", "detector", "network"), [("tiny", 27.55, 28.32), ("small", 48.86, 49.63)])
+def test_full_size_variants_are_in_the_zoo(size: str, detector: float, network: float) -> None:
+    for name, millions in ((f"stvit_r_{size}", detector), (f"stvit_r_{size}_classifier", network)):
+        assert sum(p.numel() for p in build(name).parameters()) / 1e6 == pytest.approx(millions, abs=0.01)
 
 
 def test_imagenet_file_starts_a_detector(tmp_path: Path) -> None:
