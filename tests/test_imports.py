@@ -34,6 +34,8 @@ THINKING = (
     "models.space",
     "models.work",
     "models.variants",
+    "models.super_token_plan",
+    "models.super_token_geometry",
     "models.errors",
     "models.adaptation",
     "latency.statistics",
