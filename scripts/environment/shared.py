@@ -16,7 +16,10 @@ from scripts.environment.process import exclusive, run_logged
 COMPLETE = ".complete"
 """Written last; an environment without it is not used."""
 
-SMOKE = "import torch, torchvision, mmcv.ops, mmdet, ray, optuna, pandas, cv2, sqlalchemy, fastapi, sse_starlette, psycopg, typer, pytest"
+SMOKE = (
+    "import torch, torchvision, mmcv.ops, mmdet, ray, optuna, pandas, cv2, sqlalchemy, fastapi, sse_starlette, psycopg, "
+    "typer, pytest"
+)
 
 
 def prepare(cache: Path, lock: Lock, variant: str) -> Path:
