@@ -17,8 +17,8 @@ COMPLETE = ".complete"
 """Written last; an environment without it is not used."""
 
 SMOKE = (
-    "import torch, torchvision, mmcv.ops, mmdet, ray, optuna, pandas, cv2, sqlalchemy, fastapi, sse_starlette, psycopg, "
-    "typer, pytest"
+    "import torch, torchvision, mmcv.ops, mmdet, ray, optuna, pandas, cv2, sqlalchemy, fastapi, sse_starlette, "
+    "psycopg, typer, pytest"
 )
 
 
