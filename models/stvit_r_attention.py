@@ -37,6 +37,18 @@ class Patches(NamedTuple):
         return ~self.hidden | self.hidden.all(dim=1, keepdim=True)
 
 
+class BandTable(NamedTuple):
+    """What the windows of a band add to their logits; kept per window, since per query it would fill memory.
+
+    Args:
+        bias: (windows, keys + 1), or (1, keys + 1) where all see the same.
+        window: (queries,) the window of each query, counted from the first of the band.
+    """
+
+    bias: Tensor
+    window: Tensor
+
+
 def attend(query: Tensor, keys: Tensor, heads: int, reach: Reach) -> Tensor:
     """Multi-head attention of every window to what it sees.
 
@@ -51,13 +63,17 @@ def attend(query: Tensor, keys: Tensor, heads: int, reach: Reach) -> Tensor:
     head_query = _heads(query, heads)
     key, value = (_heads(half, heads) for half in keys.chunk(2, dim=-1))
     parts = []
-    for band, bias in zip(reach.bands, band_biases(reach, query.device), strict=True):
-        mask = bias.to(query.dtype).expand(1, 1, -1, -1)
+    for band, (bias, window) in zip(reach.bands, band_tables(reach, query.device), strict=True):
         part = head_query[:, :, reach.queries(band)]
-        if bias.shape[0] == 1:
-            mask = mask.expand(-1, -1, part.shape[2], -1)
+        mask = bias.to(query.dtype)
+        mask = mask.expand(part.shape[2], -1) if len(bias) == 1 else mask[window]
         own = slice(band.first_key_row * reach.columns, band.last_key_row * reach.columns)
-        parts.append(F.scaled_dot_product_attention(part, _with_last(key, own), _with_last(value, own), attn_mask=mask))
+        parts.append(
+            # four dimensions, or the fused CPU kernel is not taken
+            F.scaled_dot_product_attention(
+                part, _with_last(key, own), _with_last(value, own), attn_mask=mask.expand(1, 1, -1, -1)
+            )
+        )
     mixed = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
     return mixed.transpose(1, 2).reshape(query.shape)
 
@@ -102,14 +118,34 @@ def patches(reach: Reach, device: torch.device) -> Patches:
     return Patches(place.reshape(shape), hidden.reshape(shape))
 
 
-def band_biases(reach: Reach, device: torch.device) -> tuple[Tensor, ...]:
-    """What each band adds to its logits, (queries, keys + 1) or (1, keys + 1) where all windows see the same.
-
-    Remembered per reach, except while a graph is traced (its tensors belong to the trace).
-    """
+def band_tables(reach: Reach, device: torch.device) -> tuple[BandTable, ...]:
+    """One table per band; remembered per reach, except while a graph is traced (its tensors belong to the trace)."""
     if torch.compiler.is_compiling() or torch.compiler.is_exporting():
-        return tuple(_band_bias(reach, band, device) for band in reach.bands)
-    return _remembered_biases(reach, device)
+        return _build_band_tables(reach, device)
+    return _remembered_band_tables(reach, device)
+
+
+@lru_cache(maxsize=256)
+def _remembered_band_tables(reach: Reach, device: torch.device) -> tuple[BandTable, ...]:
+    # a table first needed under inference_mode must still serve a later training step
+    with torch.inference_mode(False):
+        tables = _build_band_tables(reach, device)
+        same = [bool((bias == bias[:1]).all()) for bias, _ in tables]
+        return tuple(BandTable(t.bias[:1].clone(), t.window) if s else t for t, s in zip(tables, same, strict=True))
+
+
+def _build_band_tables(reach: Reach, device: torch.device) -> tuple[BandTable, ...]:
+    patch = patches(reach, device)
+    # a window sees a place once at most, but padding often: that many equal keys are one key with log(count) added
+    count = torch.zeros(reach.windows, reach.rows * reach.columns + 1, device=device)
+    bias = count.scatter_add_(1, patch.place, patch.seen.float()).log().clamp_min(HIDDEN)
+    tables = []
+    for band in reach.bands:
+        windows = slice(band.first * reach.across, band.last * reach.across)
+        keys = slice(band.first_key_row * reach.columns, band.last_key_row * reach.columns)
+        own = torch.cat([bias[windows, keys], bias[windows, -1:]], dim=1)
+        tables.append(BandTable(own, _window_of_query(reach, band, device)))
+    return tuple(tables)
 
 
 def _gather_table(reach: Reach, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -126,34 +162,17 @@ def _remembered_gather_table(reach: Reach, device: torch.device) -> tuple[Tensor
 
 
 def _build_gather_table(reach: Reach, device: torch.device) -> tuple[Tensor, Tensor]:
-    seen_by = patches(reach, device)
-    bias = torch.zeros(seen_by.place.shape, device=device).masked_fill(~seen_by.seen, HIDDEN)
-    return seen_by.place.reshape(-1), bias[:, None, None, :]
-
-
-@lru_cache(maxsize=256)
-def _remembered_biases(reach: Reach, device: torch.device) -> tuple[Tensor, ...]:
-    # a table first needed under inference_mode must still serve a later training step
-    with torch.inference_mode(False):
-        biases = (_band_bias(reach, band, device) for band in reach.bands)
-        return tuple(bias[:1].clone() if bool((bias == bias[:1]).all()) else bias for bias in biases)
-
-
-def _band_bias(reach: Reach, band: Band, device: torch.device) -> Tensor:
-    seen_by = patches(reach, device)
-    # a window sees a place once at most, but padding often: that many equal keys are one key with log(count) added
-    count = torch.zeros(reach.windows, reach.rows * reach.columns + 1, device=device)
-    bias = count.scatter_add_(1, seen_by.place, seen_by.seen.float()).log().clamp_min(HIDDEN)
-    own = bias[:, band.first_key_row * reach.columns : band.last_key_row * reach.columns]
-    return torch.cat([own, bias[:, -1:]], dim=1)[_window_of_query(reach, band, device)]
+    patch = patches(reach, device)
+    bias = torch.zeros(patch.place.shape, device=device).masked_fill(~patch.seen, HIDDEN)
+    return patch.place.reshape(-1), bias[:, None, None, :]
 
 
 def _window_of_query(reach: Reach, band: Band, device: torch.device) -> Tensor:
     side = reach.query_side
     if reach.window_major:
-        window = torch.arange(band.first * reach.across, band.last * reach.across, device=device)
-        return window.repeat_interleave(side**2)
-    row = torch.arange(band.first * side, min(band.last * side, reach.query_rows), device=device) // side
+        return torch.arange((band.last - band.first) * reach.across, device=device).repeat_interleave(side**2)
+    rows = min(band.last * side, reach.query_rows) - band.first * side
+    row = torch.arange(rows, device=device) // side
     column = torch.arange(reach.query_columns, device=device) // side
     return (row[:, None] * reach.across + column[None, :]).reshape(-1)
 
