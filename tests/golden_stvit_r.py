@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.stvit_r import STViTR
-from models.stvit_r_attention import patches
 from models.stvit_r_cls import STViTRClassifier
+from models.stvit_r_tables import patches
 from tests.golden_result import GoldenResult
 
 TOLERANCE = 2e-5

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.stvit_r_attention import attend, patches
+from models.stvit_r_attention import attend
 from models.stvit_r_geometry import SemanticGrid
 from models.stvit_r_reach import Mask, Reach
+from models.stvit_r_tables import patches
 from models.window_layout import from_windows, to_windows
 
 HEADS, CHANNELS = 2, 8
