@@ -34,6 +34,7 @@ THINKING = (
     "models.space",
     "models.work",
     "models.variants",
+    "models.stvit_r_variants",
     "models.super_token_plan",
     "models.super_token_geometry",
     "models.errors",
