@@ -92,8 +92,8 @@ def _as_recorded(traced: dict[str, Tensor]) -> dict[str, Tensor]:
             named[prefix + recorded] = _channels_first(traced[f"s{stage}.b0.{own}"])
         for name in [name for name in traced if name.startswith(f"s{stage}.b0.association")]:
             step = name.rsplit("association", 1)[1]
-            # (B, h, w, n, 9) -> (B, h * w, n, 9)
-            named[f"{prefix}assoc_iter{step}"] = traced[name].flatten(1, 2)
+            # (B, h, w, 9, n) -> (B, h * w, n, 9)
+            named[f"{prefix}assoc_iter{step}"] = traced[name].flatten(1, 2).transpose(2, 3)
     return named
 
 
