@@ -43,7 +43,7 @@ def build_stages(
     use_conv_pos: bool,
 ) -> nn.ModuleList:
     """All stages; arguments as in `STViTR`."""
-    drop_paths = torch.linspace(0, drop_path_rate, sum(depths)).tolist()
+    drop_paths = [drop_path_rate * block / max(1, sum(depths) - 1) for block in range(sum(depths))]
     stages = []
     for stage, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
         channels = embed_dims * 2**stage

@@ -77,6 +77,8 @@ def _remembered_band_tables(reach: Reach, device: torch.device) -> tuple[BandTab
     # a table first needed under inference_mode must still serve a later training step
     with torch.inference_mode(False):
         tables = _build_band_tables(reach, device)
+        if device.type == "meta":  # shapes without values
+            return tables
         same = [bool((bias == bias[:1]).all()) for bias, _ in tables]
         return tuple(BandTable(t.bias[:1].clone(), t.window) if s else t for t, s in zip(tables, same, strict=True))
 

@@ -29,10 +29,22 @@ def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return all(torch.equal(a[name], b[name]) for name in a.keys() & b.keys())
 
 
-@pytest.mark.parametrize(("size", "detector", "network"), [("tiny", 27.55, 28.32), ("small", 48.86, 49.63)])
-def test_full_size_variants_are_in_the_zoo(size: str, detector: float, network: float) -> None:
+@pytest.mark.parametrize(
+    ("size", "detector", "network"), [("tiny", 27.55, 28.32), ("small", 48.86, 49.63), ("base", 86.79, 87.81)]
+)
+def test_full_size_variants_build_without_memory_and_run(size: str, detector: float, network: float) -> None:
+    channels = 128 if size == "base" else 96
+    pyramid = [(1, channels * 2**stage, 56 // 2**stage, 56 // 2**stage) for stage in range(4)]
     for name, millions in ((f"stvit_r_{size}", detector), (f"stvit_r_{size}_classifier", network)):
-        assert sum(p.numel() for p in build(name).parameters()) / 1e6 == pytest.approx(millions, abs=0.01)
+        with torch.device("meta"):
+            model = build(name).eval()
+            output = model(torch.empty(1, 3, 224, 224))
+        shapes = [tuple(part.shape) for part in output] if isinstance(output, tuple) else tuple(output.shape)
+        assert shapes == ((1, 1000) if name.endswith("classifier") else pyramid)
+        assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions, abs=0.01)
+        space = model.space((224, 224))  # type: ignore[operator]
+        dense = model.work({}, (224, 224)).macs  # type: ignore[operator]
+        assert model.work(space.sparsest, (224, 224)).macs < dense == model.work(space.dense, (224, 224)).macs  # type: ignore[operator]
 
 
 def test_imagenet_file_starts_a_detector(tmp_path: Path) -> None:
