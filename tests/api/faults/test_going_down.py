@@ -51,10 +51,10 @@ class Watcher(threading.Thread):
 
 def test_everybody_is_told_and_running_trials_are_handed_back(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    log = add_target(home, "slow", delay_s=1.0)
+    log = add_target(home, "slow", delay_s=0.8)
     more = {"SPARSEARCH_STREAMS_PER_CLIENT": str(STREAMS + 10)}
     with live_server(home, environment=more) as server:
-        name = create(server.client, target="slow", evaluations=12, workers=WORKERS)
+        name = create(server.client, target="slow", evaluations=8, workers=WORKERS)
         until(lambda: show(server.client, name)["trials"]["done"] >= 1, "a trial is done")
         until(lambda: len(running(server, "ray::Worker")) == WORKERS, "all workers are busy")
         watchers = [Watcher(server, name) for _ in range(STREAMS)]

@@ -20,8 +20,8 @@ from tests.api.faults.support import create, reach, running, signal_tree, until
 from tests.api.support import live_server
 
 KILLS = 20
-SERVICE_EVERY = 5
-"""Each fifth kill hits the service itself."""
+SERVICE_EVERY = 7
+"""Each seventh kill hits the service itself."""
 
 
 def test_killed_exports_leave_nothing_half_written(tmp_path: Path) -> None:

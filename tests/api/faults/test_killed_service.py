@@ -24,7 +24,7 @@ def kill_again_and_again(server: LiveServer, kills: int, seed: int) -> None:
     database = None if "--database" in server.arguments else server.home / "sparsearch.db"
     with Traffic(server.url, seed) as traffic:
         for _ in range(kills):
-            time.sleep(rng.uniform(0.05, 1.0))
+            time.sleep(rng.uniform(0.05, 0.8))
             server.kill()
             if database is not None:
                 assert integrity(database) == "ok"

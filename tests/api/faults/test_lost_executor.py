@@ -27,7 +27,7 @@ WORKERS = 2
 def test_lost_ray_is_replaced_and_nothing_finished_is_repeated(tmp_path: Path) -> None:
     log = add_target(tmp_path / "home", "slow", delay_s=0.5)
     with live_server(tmp_path / "home") as server:
-        name = create(server.client, target="slow", evaluations=24, workers=WORKERS)
+        name = create(server.client, target="slow", evaluations=16, workers=WORKERS)
         for losses, kill in enumerate((kill_raylet, kill_all_of_ray), start=1):
             before = len(finished(server, name))
             until(lambda before=before: len(finished(server, name)) > before + WORKERS, "trials finish", BACK_S * SLACK)

@@ -11,7 +11,7 @@ import httpx
 from tests.api.faults.support import TERMINAL, events, request, searches, show
 
 CLIENTS = 2
-OPEN = 4
+OPEN = 3
 """Searches that are kept queued or running."""
 
 PAUSE_S = 0.05

@@ -60,7 +60,7 @@ def test_mixed_requests_are_answered_in_time(tmp_path: Path) -> None:
     with live_server(tmp_path / "home") as server:
         # a machine that is n times slower gets n times fewer, or a queue of requests would be measured
         rate = mixed.RATE / busyness()
-        hold(lambda: mixed.mix(server, seconds=8, rate=rate))
+        hold(lambda: mixed.mix(server, seconds=6, rate=rate))
 
 
 def test_results_are_kept_as_fast_as_sixty_four_workers_bring_them(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_results_are_kept_as_fast_as_sixty_four_workers_bring_them(tmp_path: Pat
 
 def test_watching_costs_a_search_next_to_nothing(tmp_path: Path) -> None:
     with slow_home(tmp_path / "home") as server:
-        figures = watching.compare(server, "steady", turns=2, seconds=2)
+        figures = watching.compare(server, "steady", turns=2, seconds=1.5)
         # a share, not a time: half of the machine may be somebody else's now and in the next turn
         share, errors = figures
         assert errors.held()
@@ -80,7 +80,7 @@ def test_watching_costs_a_search_next_to_nothing(tmp_path: Path) -> None:
 def test_requests_beyond_the_queue_are_refused_politely(tmp_path: Path) -> None:
     add_target(tmp_path / "home", "slow", delay_s=5)
     with live_server(tmp_path / "home") as server:
-        hold(lambda: queueing.flood(server, "slow"))
+        hold(lambda: queueing.flood(server, "slow", posts=400, seconds=4))
 
 
 def test_small_answers_leave_at_once(tmp_path: Path) -> None:
