@@ -133,7 +133,7 @@ class Batch:
 
     def _lose(self, task: _Task, error: Exception) -> None:
         """An actor has gone, alone or with all of Ray."""
-        if self._crew.lost:
+        if self._crew.going():
             self._again.append(task.plan)
         elif task.setting_up:
             self._crew.died_young(task.slot, error)

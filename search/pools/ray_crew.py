@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from typing import Any
 
 from models.plan import Plan
@@ -16,6 +17,9 @@ STILLBORN = 3
 
 LOSSES = 3
 """How often Ray may be lost without an evaluation in between."""
+
+GOING_S = 0.5
+"""How long after an actor its daemons may die and still count as having gone together."""
 
 POLL_S = 0.5
 """How often it is looked whether Ray is still there."""
@@ -50,6 +54,14 @@ class Crew:
     def lost(self) -> bool:
         """Whether Ray itself is gone."""
         return self._cluster.lost
+
+    def going(self) -> bool:
+        """Whether Ray itself is gone. Asked when an actor has died: its daemons may follow within moments, and whoever
+        calls a Ray without them is held up for a minute and then ended."""
+        deadline = time.monotonic() + GOING_S
+        while not self.lost and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.lost
 
     def is_ready(self, slot: int) -> bool:
         """Whether the actor of a slot has its evaluator."""

@@ -4,7 +4,6 @@ import os
 import signal
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from tests.api.faults.support import (
     SLACK,
@@ -27,15 +26,15 @@ WORKERS = 2
 def test_lost_ray_is_replaced_and_nothing_finished_is_repeated(tmp_path: Path) -> None:
     log = add_target(tmp_path / "home", "slow", delay_s=0.5)
     with live_server(tmp_path / "home") as server:
-        name = create(server.client, target="slow", evaluations=16, workers=WORKERS)
+        name = create(server.client, target="slow", evaluations=20, workers=WORKERS)
         for losses, kill in enumerate((kill_raylet, kill_all_of_ray), start=1):
             before = len(finished(server, name))
             until(lambda before=before: len(finished(server, name)) > before + WORKERS, "trials finish", BACK_S * SLACK)
             kept = finished(server, name)
             kill(server)
-            until(lambda losses=losses: len(told(server, name, True)) == losses, "Ray is missed", BACK_S * SLACK)
+            until(lambda losses=losses: said(server, name, True) == losses, "Ray is missed", BACK_S * SLACK)
             assert show(server.client, name)["state"] == "running"
-            until(lambda losses=losses: len(told(server, name, False)) == losses, "Ray is back", BACK_S * SLACK)
+            until(lambda losses=losses: said(server, name, False) == losses, "Ray is back", BACK_S * SLACK)
             assert kept <= finished(server, name)
         found = reach(server.client, name, timeout_s=120)
         assert found["state"] == "succeeded", found["message"]
@@ -53,13 +52,12 @@ def finished(server: LiveServer, name: str) -> set[str]:
     return {event["point"] for event in events(server.client, name) if event["name"] == "trial"}
 
 
-def told(server: LiveServer, name: str, status: bool) -> list[dict[str, Any]]:
-    """What the search said about Ray."""
-    return [
-        event
-        for event in events(server.client, name)
-        if event["name"] == "condition" and event["type"] == "ExecutorLost" and event["status"] is status
-    ]
+def said(server: LiveServer, name: str, status: bool) -> int:
+    """How often the search has said that Ray is lost, or back."""
+    log = events(server.client, name)
+    assert log[-1]["name"] != "end", log[-1]
+    lost = "ExecutorLost", status
+    return sum(event["name"] == "condition" and (event["type"], event["status"]) == lost for event in log)
 
 
 def kill_raylet(server: LiveServer) -> None:
@@ -69,9 +67,10 @@ def kill_raylet(server: LiveServer) -> None:
 
 
 def kill_all_of_ray(server: LiveServer) -> None:
-    """Daemons, agents and workers at once."""
-    found = {pid for what in ("raylet", "gcs_server", "ray::", "/ray/") for pid in running(server, what)}
-    found -= set(running(server, "search.runner"))
-    assert len(found) >= 2 + WORKERS
-    for pid in found:
-        signal_tree(pid, signal.SIGKILL)
+    """Everything, workers first: their deaths alone must not be taken for all that happened."""
+    runners = set(running(server, "search.runner"))
+    found = [pid for what in ("ray::", "raylet", "gcs_server", "/ray/") for pid in running(server, what)]
+    assert len(set(found) - runners) >= 2 + WORKERS
+    for pid in dict.fromkeys(found):
+        if pid not in runners:
+            signal_tree(pid, signal.SIGKILL)
