@@ -77,14 +77,11 @@ class Traffic:
                 return
             self._keys += 1
             key = f"key-{self._keys}"
-        # the request is repeated until it is answered: that is what the key is for
+        body = request(name=key, seed=rng.randrange(3))
+        # the same request is repeated until it is answered: that is what the key is for
         while not self._stop.is_set():
             try:
-                answer = client.post(
-                    "/v1/searches",
-                    json=request(name=key, seed=rng.randrange(3)),
-                    headers={"Idempotency-Key": key},
-                )
+                answer = client.post("/v1/searches", json=body, headers={"Idempotency-Key": key})
             except httpx.TransportError:
                 time.sleep(PAUSE_S)
                 continue
