@@ -1,6 +1,7 @@
 """The pages in a real browser against a real service: what people do, by mouse and by keyboard alone."""
 
 import re
+import time
 import zipfile
 from pathlib import Path
 
@@ -217,8 +218,10 @@ def test_a_restarted_service_is_found_again(browser: Browser, tmp_path: Path) ->
             server.restart()
             expect(page.locator("#connection")).to_have_text("Live")
             before = server.client.get(f"/v1/searches/{search}").json()["trials"]["done"]
-            shown = "document.querySelector('#progress-words').textContent.match(/([0-9]+) of/)?.[1]"
-            page.wait_for_function(f"Number({shown}) > {before}")
+            deadline = time.monotonic() + 30
+            while (shown := _done(page)) <= before:  # not by wait_for_function: the page's policy forbids its eval
+                assert time.monotonic() < deadline, f"{shown} trials are shown, {before} were done before the restart"
+                page.wait_for_timeout(200)
             assert not [one for one in tab.complaints if not re.search("Failed to load|ERR_CONNECTION|ERR_", one)]
 
 
@@ -235,6 +238,11 @@ def test_a_browser_without_a_session_signs_in_once(browser: Browser, tmp_path: P
         page.locator("#max_ms").fill("30")
         expect(page.locator("#dry")).to_contain_text("Not measured yet")
         assert [one for one in tab.complaints if "401" not in one] == []
+
+
+def _done(page: Page) -> int:
+    found = re.search(r"(\d+) of", page.locator("#progress-words").text_content() or "")
+    return int(found[1]) if found else -1
 
 
 def _tab_to(page: Page, selector: str, most: int = 60) -> None:

@@ -136,13 +136,14 @@ def test_whoever_interferes_before_it_runs_is_heard(stage: Stage) -> None:
 
 def test_a_pause_ends_the_workers_and_ray(stage: Stage) -> None:
     coordinator = stage.coordinator()
+    strangers = set(psutil.Process().children(recursive=True))  # a browser or a service of other tests
     family: list[psutil.Process] = []
     names: set[str] = set()
     paused: list[float] = []
 
     def show(event: Event) -> None:
         if event.kind == "evaluation" and not paused:
-            family.extend(psutil.Process().children(recursive=True))
+            family.extend(set(psutil.Process().children(recursive=True)) - strangers)
             names.update(one.name() for one in family)
             paused.append(time.monotonic())
             threading.Thread(target=coordinator.pause).start()

@@ -60,7 +60,8 @@ def test_the_log_is_whole_ordered_and_the_same_in_parts(client: Client, found: S
     assert [event.seq for event in log] == sorted({event.seq for event in log})
     names = {event.name for event in log}
     assert {"state", "prepared", "measurement", "model", "trial", "front", "verify", "export", "end"} <= names
-    assert log[-1].name == "end"
+    # a bundle that another test asked for is exported after the end
+    assert [event.name for event in log if event.name != "export"][-1] == "end"
     middle = log[len(log) // 2].seq
     assert list(client.events(found.id, after=middle)) == [event for event in log if event.seq > middle]
     assert list(client.events(found.id, after=log[-1].seq)) == []
@@ -101,7 +102,8 @@ def test_a_dry_run_knows_what_earlier_searches_found(client: Client, found: Sear
 def test_searches_are_listed_newest_first_page_by_page(client: Client, found: Search) -> None:
     ids = [search.id for search in client.searches(page_size=1)]
     assert found.id in ids and len(ids) == len(set(ids))
-    assert [search.id for search in client.searches(label=("team", "vision"))] == [found.id]
+    labelled = [search.id for search in client.searches(label=("team", "vision"))]  # the guide's examples use it too
+    assert found.id in labelled and labelled == [name for name in ids if name in labelled]
     assert [search.id for search in client.searches(label=("team", "speech"))] == []
     assert found.id in [search.id for search in client.searches(state="succeeded", target=TARGET)]
 
