@@ -77,6 +77,8 @@ class Exporter:
             raise _not_yet("the bundle is still being made; ask again")
         try:
             return making.result()
+        except _KilledError:
+            raise _not_yet("the process that made the bundle was killed; ask again") from None
         except ExportError as error:
             raise Problem("not-exportable", 409, str(error)) from None
 
@@ -123,7 +125,13 @@ class Exporter:
         if "written" in answer:
             written: dict[str, Any] = answer["written"]
             return written
+        if status < 0 and "refused" not in answer:
+            raise _KilledError(f"signal {-status}")
         raise ExportError(answer.get("refused", f"the exporting process ended with status {status}; its log says why"))
+
+
+class _KilledError(ExportError):
+    """The process was killed from outside; another may do better."""
 
 
 def _not_yet(detail: str) -> Problem:

@@ -108,7 +108,8 @@ class Workforce:
             if not self._closing.is_set() and self._store.exact(search_id).state == "cancelling":
                 self._end(search_id, "cancelled", "cancelled")
         except StoreError:
-            pass  # gone, or still queued: the next round sees
+            # gone, or still queued: a later round sees, and not at once, since the store may be as it is for long
+            self._closing.wait(PAUSES_S[0])
         finally:
             with self._lock:
                 del self._active[search_id]
