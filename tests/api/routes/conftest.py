@@ -1,4 +1,7 @@
-"""A service with one finished search for all tests that only look at it, and one for tests that change things."""
+"""A service with one finished search for all tests that only look at it, and one for tests that change things.
+
+Both run on SQLite and on PostgreSQL.
+"""
 
 import sys
 import time
@@ -31,11 +34,19 @@ def finished(client: AppClient, body: dict[str, Any], patience_s: float = 60.0) 
     raise AssertionError(f"not finished in time: {told}")
 
 
-@pytest.fixture(scope="session")
-def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
+DATABASES = ("sqlite", "postgresql")
+
+
+def database_of(request: pytest.FixtureRequest) -> str | None:
+    """URL of a new database of the kind that a fixture's parameter names; None: a file of the home."""
+    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_server").create())
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
     """A service whose searches have ended; tests may add others and export, and change nothing."""
     home = tmp_path_factory.mktemp("service") / "home"
-    settings = settings_for(home)
+    settings = settings_for(home, database=database_of(request))
     dispatcher = make_dispatcher(settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARSEARCH_HOME", str(home))
@@ -60,10 +71,10 @@ def path(done: dict[str, Any]) -> str:
     return str(done["links"]["self"])
 
 
-@pytest.fixture
-def stuck(home: Path) -> Iterator[AppClient]:
+@pytest.fixture(params=DATABASES)
+def stuck(request: pytest.FixtureRequest, home: Path) -> Iterator[AppClient]:
     """A service whose one running search says nothing; others wait."""
-    settings = settings_for(home, queue_cap=4)
+    settings = settings_for(home, queue_cap=4, database=database_of(request))
     dispatcher = Dispatcher(settings.location, Home(home), queue_cap=4, running=1, command=STUCK)
     dispatcher.start()
     with app_client(settings, dispatcher) as client:
