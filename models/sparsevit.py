@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from models.drop_path import DropPath
 from models.errors import InputError
+from models.freezing import freeze
 from models.plan import Plan, Value
 from models.space import Space
 from models.sparsevit_geometry import RATIOS, Geometry, schedule
@@ -276,16 +277,8 @@ class SparseViT(nn.Module):
         return self
 
     def _freeze(self) -> None:
-        frozen: list[nn.Module] = [*self.stages[: max(0, self.frozen_stages)]]
-        if self.frozen_stages >= 0:
-            frozen += [self.patch_embed, self.drop_after_pos]
-            if self.absolute_pos_embed is not None:
-                self.absolute_pos_embed.requires_grad_(False)
-        # the output norm of a frozen stage is frozen with it
-        frozen += [self.get_submodule(f"norm{i}") for i in self.out_indices if i < self.frozen_stages]
-        for module in frozen:
-            module.eval()
-            module.requires_grad_(False)
+        norms = {stage: self.get_submodule(f"norm{stage}") for stage in self.out_indices}
+        freeze(self.stages, self.frozen_stages, (self.patch_embed, self.drop_after_pos), self.absolute_pos_embed, norms)
 
 
 def _tell(trace: Trace | None, name: str, value: Tensor) -> None:

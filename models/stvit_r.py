@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.errors import InputError
+from models.freezing import freeze
 from models.plan import Plan, Value
 from models.space import Space
 from models.stvit_r_dumbbell import run_dumbbell, skip_dumbbell
@@ -150,13 +151,5 @@ class STViTR(nn.Module):
         return self
 
     def _freeze(self) -> None:
-        frozen: list[nn.Module] = [*self.layers[: max(0, self.frozen_stages)]]
-        if self.frozen_stages >= 0:
-            frozen.append(self.patch_embed)
-            if self.absolute_pos_embed is not None:
-                self.absolute_pos_embed.requires_grad_(False)
-        # the output norm of a frozen stage is frozen with it
-        frozen += [self.get_submodule(f"norm{i}") for i in self.out_indices if i < self.frozen_stages]
-        for module in frozen:
-            module.eval()
-            module.requires_grad_(False)
+        norms = {stage: self.get_submodule(f"norm{stage}") for stage in self.out_indices}
+        freeze(self.layers, self.frozen_stages, (self.patch_embed,), self.absolute_pos_embed, norms)
