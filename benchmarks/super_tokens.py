@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.textbook_super_tokens import classify
 from models.super_token import SuperTokenClassifier
-from models.variants import STVIT
+from models.super_token_variants import STVIT
 from models.zoo import build
 
 BAR = 0.6

@@ -5,9 +5,33 @@ Source: SparseViT (arXiv 2303.17605), section 3.2; the distribution is that of t
 
 import random
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from models.plan import Plan
+from models.space import Space
 from models.sparsevit_geometry import RATIOS, all_knobs
+
+
+@runtime_checkable
+class DrawsPlans(Protocol):
+    """A backbone with a distribution of its own."""
+
+    def draw_plan(self, rng: random.Random) -> Plan:
+        """One random plan."""
+        ...
+
+
+class HasSpace(Protocol):
+    """Any backbone."""
+
+    def space(self, input_size: tuple[int, int]) -> Space:
+        """The legal plans at (height, width) pixels."""
+        ...
+
+
+def draw_plan(backbone: HasSpace, rng: random.Random) -> Plan:
+    """One plan for an iteration of adaptation: as the backbone draws it, else uniform over its space."""
+    return backbone.draw_plan(rng) if isinstance(backbone, DrawsPlans) else backbone.space((224, 224)).random(rng)
 
 
 def draw_adaptation_plan(depths: Sequence[int], rng: random.Random) -> Plan:

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.errors import CheckpointError
-from models.stvit_r_convert import from_stvit_r_authors
-from models.super_token_checkpoint import fit_super_tokens, is_super_token
-from models.swin_convert import from_swin_authors, is_swin_authors
+from models.fitting import FitsCheckpoints, Fitted
 
 State = dict[str, Tensor]
+
+_PREFIX = "backbone."
 
 _SETTINGS = (OrderedDict, "yacs.config.CfgNode")
 """Trainers of the Swin family store their settings beside the weights: read as a plain mapping, and dropped."""
@@ -70,47 +70,50 @@ def read_checkpoint(path: str | Path) -> State:
 def load_backbone(backbone: nn.Module, path: str | Path) -> LoadReport:
     """Load a file in any known layout into a bare backbone, strictly.
 
-    Known: this project's and mmdet's layout, the Swin authors' layout (converted, tables resized), which is also
-    STViT-R's own, STViT's (a backbone leaves the classifier's end), and detector files, of which the entries under
-    `backbone.` are taken. Output norms, which classification files lack, and index buffers may be missing; nothing else
-    may.
+    Known: the backbone's own layout, what its `fit_checkpoint` makes of others (those of the authors), and whole-model
+    files, of which the entries under `backbone.` are taken. Index buffers may be missing, and what `fit_checkpoint`
+    calls optional; nothing else may.
 
     Raises:
         CheckpointError: lists missing and unexpected keys, and shapes that differ.
     """
     state = read_checkpoint(path)
-    ignored: list[str] = []
-    prefixed = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
-    if prefixed:
-        ignored = [k for k in state if not k.startswith("backbone.")]
-        state = prefixed
-    optional = {k for k in backbone.state_dict() if k.endswith("relative_position_index")}
-    if is_super_token(backbone.state_dict()):
-        state, dropped, fresh_norms = fit_super_tokens(state, backbone.state_dict())
-        ignored += dropped
-        optional |= fresh_norms
-    elif is_swin_authors(backbone.state_dict()):  # STViT-R keeps those names
-        classification = any(k.startswith("head.") for k in state)
-        state, dropped = from_stvit_r_authors(state, backbone.state_dict())
-        ignored += dropped
-        if classification:
-            optional |= {k for k in backbone.state_dict() if k.startswith("norm") and k[4].isdigit()}
-    elif is_swin_authors(state):
-        state, dropped = from_swin_authors(state, backbone.state_dict())
-        ignored += dropped
-        optional |= {k for k in backbone.state_dict() if k.startswith("norm") and k[4].isdigit()}
-    fresh = load_strictly(backbone, state, str(path), optional)
-    return LoadReport(tuple(ignored), fresh)
+    rest, inner = _split(state)
+    fitted = _fit(backbone, inner or state)
+    fresh = load_strictly(backbone, fitted.state, str(path), _indices(backbone) | fitted.optional)
+    return LoadReport((*(rest if inner else ()), *fitted.ignored), fresh)
 
 
 def load_detector(detector: nn.Module, path: str | Path) -> LoadReport:
-    """Load a whole-model file (backbone, neck, heads) strictly; index buffers may be missing.
+    """Load a whole-model file (backbone, neck, heads) strictly; what its backbone may lack, it may lack.
 
     Raises:
         CheckpointError: lists missing and unexpected keys, and shapes that differ.
     """
-    optional = {k for k in detector.state_dict() if k.endswith("relative_position_index")}
-    return LoadReport((), load_strictly(detector, read_checkpoint(path), str(path), optional))
+    state = read_checkpoint(path)
+    rest, inner = _split(state)
+    backbone = getattr(detector, "backbone", None)
+    if not isinstance(backbone, nn.Module) or not inner:
+        return LoadReport((), load_strictly(detector, state, str(path), _indices(detector)))
+    fitted = _fit(backbone, inner)
+    whole = rest | {_PREFIX + name: tensor for name, tensor in fitted.state.items()}
+    optional = _indices(detector) | {_PREFIX + name for name in fitted.optional}
+    fresh = load_strictly(detector, whole, str(path), optional)
+    return LoadReport(tuple(_PREFIX + name for name in fitted.ignored), fresh)
+
+
+def _split(state: State) -> tuple[State, State]:
+    """What is outside the backbone of a whole-model file, and what is inside."""
+    inner = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items() if name.startswith(_PREFIX)}
+    return {name: tensor for name, tensor in state.items() if not name.startswith(_PREFIX)}, inner
+
+
+def _fit(backbone: nn.Module, state: State) -> Fitted:
+    return backbone.fit_checkpoint(state) if isinstance(backbone, FitsCheckpoints) else Fitted(state)
+
+
+def _indices(model: nn.Module) -> set[str]:
+    return {name for name in model.state_dict() if name.endswith("relative_position_index")}
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: str, optional: set[str]) -> tuple[str, ...]:

@@ -1,25 +1,29 @@
 """Where mmdet 2.28 meets the backbones: registration, the plan of a config, adaptation to random plans.
 
-Importing this module registers `SparseViT` as an mmdet backbone and `SparsityAdaptationHook` as an mmcv hook.
+Importing this module registers every class of the zoo as an mmdet backbone, and `SparsityAdaptationHook` with mmcv.
 """
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import Any, cast
 
+from mmcv.parallel import is_module_wrapper
 from mmcv.runner import HOOKS, Hook
 from mmdet.models.builder import BACKBONES
 from torch import Tensor, nn
 
-from models.adaptation import draw_adaptation_plan
+from models.adaptation import draw_plan
 from models.checkpoint import load_backbone
 from models.errors import ModelError
 from models.plan import Plan, Value
-from models.sparsevit import SparseViT
+from models.zoo import FAMILIES, Backbone
 
 _override: ContextVar[Plan | None] = ContextVar("plan", default=None)
+
+PROBE = (224, 224)
+"""Pixels at which a config's plan is checked: any size shows whether its knobs exist."""
 
 
 @contextlib.contextmanager
@@ -36,14 +40,18 @@ def use_plan(plan: Mapping[str, Value]) -> Iterator[None]:
         _override.reset(token)
 
 
-@BACKBONES.register_module(name="SparseViT")
-class SparseViTBackbone(SparseViT):
-    """SparseViT for mmdet configs: `backbone=dict(type='SparseViT', plan={'stage0': 0.3}, ...)`.
+class PlannedBackbone(nn.Module):
+    """What a backbone gains for mmdet configs: `backbone=dict(type='SparseViT', plan={'stage0': 0.3}, ...)`.
+
+    Stands before a class of the zoo in the bases of the class that mmdet builds.
 
     Args:
         plan: the plan of every forward pass outside `use_plan`; validated at once, None means dense.
         init_cfg: None, or `dict(type='Pretrained', checkpoint=FILE)` with a file of any layout `load_backbone` knows.
-        options: constructor arguments of `SparseViT`.
+        options: constructor arguments of the backbone.
+    Raises:
+        PlanError: the backbone has no such plan.
+        ModelError: `init_cfg` is something else.
     """
 
     def __init__(
@@ -51,26 +59,37 @@ class SparseViTBackbone(SparseViT):
     ) -> None:
         super().__init__(**options)
         self.plan = Plan.of({} if plan is None else plan)
-        # any input size shows whether the knobs exist
-        self.work(self.plan, (224, 224))
+        cast(Backbone, self).work(self.plan, PROBE)
         if init_cfg is not None and (init_cfg.get("type") != "Pretrained" or "checkpoint" not in init_cfg):
             raise ModelError(f"init_cfg={dict(init_cfg)} must be dict(type='Pretrained', checkpoint=FILE) or None")
         self.init_cfg = init_cfg
 
     def init_weights(self) -> None:
-        """Truncated-normal weights (std 0.02) and zero biases, then the checkpoint of `init_cfg`, if any."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        """The checkpoint of `init_cfg`, if any; a backbone is built with fresh weights."""
         if self.init_cfg is not None:
             load_backbone(self, self.init_cfg["checkpoint"])
 
-    def forward(self, x: Tensor, plan: Mapping[str, Value] | None = None, trace: Any = None) -> tuple[Tensor, ...]:
-        """Feature maps under, in this order, the argument `plan`, the plan of `use_plan`, the plan of the config."""
+    def chosen_plan(self, plan: Mapping[str, Value] | None = None) -> Plan:
+        """In this order: the argument, the plan of `use_plan`, the plan of the config."""
         chosen = plan if plan is not None else _override.get()
-        return super().forward(x, self.plan if chosen is None else chosen, trace)
+        return self.plan if chosen is None else Plan.of(chosen)
+
+    def forward(self, x: Tensor, plan: Mapping[str, Value] | None = None, trace: Any = None) -> Any:
+        """What the backbone puts out under `chosen_plan(plan)`."""
+        return super().forward(x, self.chosen_plan(plan), trace)
+
+
+def adapt(backbone: type[nn.Module]) -> type[nn.Module]:
+    """The class that mmdet builds for a class of the zoo: the same name, with `plan` and `init_cfg`."""
+    return type(backbone.__name__, (PlannedBackbone, backbone), {"__module__": __name__, "__doc__": backbone.__doc__})
+
+
+ADAPTED: dict[str, type[nn.Module]] = {family.load().__name__: adapt(family.load()) for family in FAMILIES}
+"""By the name in a config's `type`."""
+
+for _name, _class in ADAPTED.items():
+    BACKBONES.register_module(name=_name, module=_class)
+    globals()[_name] = _class  # where pickle looks for it
 
 
 @HOOKS.register_module()
@@ -80,21 +99,20 @@ class SparsityAdaptationHook(Hook):  # type: ignore[misc]  # mmcv is untyped
     All ranks draw the same plan, because each owns a generator that only this hook consumes.
 
     Args:
-        depths: blocks per stage of the backbone.
         seed: of the generator; the same on every rank.
         in_validation: also draw for validation passes (the published behaviour); else they run the config's plan.
-    Source: SparseViT (arXiv 2303.17605), section 3.2.
+    Source: SparseViT (arXiv 2303.17605), section 3.2; what is drawn is the backbone's own affair, see `draw_plan`.
     """
 
-    def __init__(self, depths: Sequence[int], seed: int = 0, in_validation: bool = False) -> None:
-        self.depths = tuple(depths)
+    def __init__(self, seed: int = 0, in_validation: bool = False) -> None:
         self.in_validation = in_validation
         self.rng = random.Random(seed)
         self._token: Token[Plan | None] | None = None
 
     def before_train_iter(self, runner: Any) -> None:
         """Draw the plan of this iteration."""
-        self._token = _override.set(draw_adaptation_plan(self.depths, self.rng))
+        model = runner.model.module if is_module_wrapper(runner.model) else runner.model
+        self._token = _override.set(draw_plan(model.backbone, self.rng))
 
     def after_train_iter(self, runner: Any) -> None:
         """Back to the config's plan."""

@@ -4,6 +4,7 @@ Source: SparseViT (arXiv 2303.17605). Parameters and state-dict keys are those o
 Letters: B images, H x W tokens, C channels, n windows, k kept windows, T tokens in a window.
 """
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -12,12 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from models.adaptation import draw_adaptation_plan
 from models.drop_path import DropPath
 from models.errors import InputError
+from models.fitting import Fitted
 from models.freezing import freeze
+from models.picture import Picture
 from models.plan import Plan, Value
 from models.space import Space
 from models.sparsevit_geometry import RATIOS, Geometry, schedule
+from models.sparsevit_pictures import window_pictures
+from models.swin_convert import from_swin_authors, is_swin_authors
 from models.swin_layers import FeedForward, PatchEmbed, PatchMerging
 from models.window_attention import WindowMSA
 from models.windows import flat_index, to_rows, window_scores, window_table
@@ -209,7 +215,7 @@ class SparseViT(nn.Module):
             self.absolute_pos_embed = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))
         self.drop_after_pos = nn.Dropout(drop_rate)
 
-        drop_paths = torch.linspace(0, drop_path_rate, sum(depths)).tolist()
+        drop_paths = [drop_path_rate * block / max(1, sum(depths) - 1) for block in range(sum(depths))]
         stages = []
         for stage, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
             channels = embed_dims * 2**stage
@@ -222,6 +228,11 @@ class SparseViT(nn.Module):
         self.stages = nn.ModuleList(stages)
         for stage in self.out_indices:
             self.add_module(f"norm{stage}", nn.LayerNorm(embed_dims * 2**stage))
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         self._freeze()
 
     def space(self, input_size: tuple[int, int], values: Sequence[float] = RATIOS) -> Space:
@@ -231,6 +242,14 @@ class SparseViT(nn.Module):
     def work(self, plan: Mapping[str, Value], input_size: tuple[int, int]) -> Work:
         """Kept windows and MACs per block for one image of (height, width) pixels; see `Geometry.work`."""
         return self.geometry.work(plan, input_size)
+
+    def draw_plan(self, rng: random.Random) -> Plan:
+        """A plan for one iteration of sparsity-aware adaptation; see `draw_adaptation_plan`."""
+        return draw_adaptation_plan(self.geometry.depths, rng)
+
+    def fit_checkpoint(self, state: Mapping[str, Tensor]) -> Fitted:
+        """The Swin authors' layout converted to mmdet's, which is this backbone's; see `from_swin_authors`."""
+        return from_swin_authors(state, self.state_dict()) if is_swin_authors(state) else Fitted(dict(state))
 
     def forward(self, x: Tensor, plan: Mapping[str, Value] = DENSE, trace: Trace | None = None) -> tuple[Tensor, ...]:
         """Feature maps of the stages in `out_indices`.
@@ -269,6 +288,13 @@ class SparseViT(nn.Module):
             if stage.downsample is not None:
                 tokens = stage.downsample(tokens, size)
         return tuple(outputs)
+
+    def pictures(self, x: Tensor, plan: Mapping[str, Value] = DENSE) -> tuple[Picture, ...]:
+        """The windows that every block processes; see `window_pictures`."""
+        kept: dict[str, Tensor] = {}
+        with torch.no_grad():
+            self.forward(x, plan, lambda name, value: kept.update({name: value} if name.endswith(".kept") else {}))
+        return window_pictures(self.geometry, kept, x)
 
     def train(self, mode: bool = True) -> "SparseViT":
         """As for any module; frozen stages stay in evaluation mode."""

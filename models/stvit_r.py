@@ -11,12 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.errors import InputError
+from models.fitting import Fitted
 from models.freezing import freeze
+from models.picture import Picture
 from models.plan import Plan, Value
 from models.space import Space
+from models.stvit_r_convert import from_stvit_r_authors
 from models.stvit_r_dumbbell import run_dumbbell, skip_dumbbell
 from models.stvit_r_geometry import STAGE, StvitRGeometry
 from models.stvit_r_layers import Stem
+from models.stvit_r_pictures import dumbbell_pictures
 from models.stvit_r_plan import Dumbbell
 from models.stvit_r_reach import MASKS, Mask
 from models.stvit_r_stages import Stage, Trace, build_stages, caller, checked_size, telling
@@ -101,6 +105,10 @@ class STViTR(nn.Module):
         """Tokens and MACs per block for one image of (height, width) pixels; see `StvitRGeometry.work`."""
         return self.geometry.work(plan, input_size)
 
+    def fit_checkpoint(self, state: Mapping[str, Tensor]) -> Fitted:
+        """Released files of detection and of classification; see `from_stvit_r_authors`."""
+        return from_stvit_r_authors(state, self.state_dict())
+
     def forward(self, x: Tensor, plan: Mapping[str, Value] = DEFAULT, trace: Trace | None = None) -> tuple[Tensor, ...]:
         """Feature maps of the stages in `out_indices`.
 
@@ -143,6 +151,15 @@ class STViTR(nn.Module):
             if stage.downsample is not None:
                 tokens = stage.downsample(tokens, size)
         return tuple(outputs)
+
+    def pictures(self, x: Tensor, plan: Mapping[str, Value] = DEFAULT) -> tuple[Picture, ...]:
+        """The semantic tokens of every dumbbell, and what is recovered from which; see `dumbbell_pictures`."""
+        told: dict[str, Tensor] = {}
+        with torch.no_grad():
+            self.forward(x, plan, lambda name, value: told.update({name: value} if name.endswith(".out") else {}))
+            stage = self.layers[STAGE]
+            assert isinstance(stage, Stage)
+            return dumbbell_pictures(self.geometry, list(stage.dumbbells()), self.geometry.schedule(plan), told, x)
 
     def train(self, mode: bool = True) -> "STViTR":
         """As for any module; frozen stages stay in evaluation mode."""

@@ -13,12 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import InputError
+from models.fitting import Fitted
+from models.picture import Picture
 from models.plan import Plan, Value
 from models.space import Space
 from models.stvit_r_attention import attend_all
+from models.stvit_r_convert import from_stvit_r_authors
 from models.stvit_r_dumbbell import Call, Tell, pool_windows, skip_dumbbell, to_grid, unpack
 from models.stvit_r_geometry import STAGE, SemanticGrid, StvitRGeometry
 from models.stvit_r_layers import SemanticBlock, Stem
+from models.stvit_r_pictures import dumbbell_pictures
 from models.stvit_r_plan import Dumbbell
 from models.stvit_r_stages import Stage, Trace, build_stages, caller, checked_size, telling
 from models.window_layout import cut, take
@@ -81,6 +85,10 @@ class STViTRClassifier(nn.Module):
         """Tokens and MACs per block for one image; see `StvitRGeometry.work`."""
         return self.geometry.work(plan, input_size)
 
+    def fit_checkpoint(self, state: Mapping[str, Tensor]) -> Fitted:
+        """Released files of detection and of classification; see `from_stvit_r_authors`."""
+        return from_stvit_r_authors(state, self.state_dict())
+
     def forward(self, x: Tensor, plan: Mapping[str, Value] | None = None, trace: Trace | None = None) -> Tensor:
         """Logits.
 
@@ -122,6 +130,17 @@ class STViTRClassifier(nn.Module):
                 tokens = stage.downsample(tokens, size)
         logits: Tensor = self.head(self.norm(tokens).mean(1))
         return logits
+
+    def pictures(self, x: Tensor, plan: Mapping[str, Value] | None = None) -> tuple[Picture, ...]:
+        """The semantic tokens of every dumbbell, and what is recovered from which; see `dumbbell_pictures`."""
+        told: dict[str, Tensor] = {}
+        with torch.no_grad():
+            self.forward(x, plan, lambda name, value: told.update({name: value} if name.endswith(".out") else {}))
+            stage = self.layers[STAGE]
+            assert isinstance(stage, Stage)
+            return dumbbell_pictures(
+                self.geometry, list(stage.dumbbells()), self.geometry.schedule(plan or Plan()), told, x
+            )
 
     def _dumbbell(
         self, blocks: Sequence[nn.Module], tokens: Tensor, run: Dumbbell, call: Call, tell: Tell | None

@@ -7,20 +7,19 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from models.fitting import Fitted
 from models.swin_convert import resize_bias_table, square_positions
 
 
-def from_stvit_r_authors(
-    state: Mapping[str, Tensor], model: Mapping[str, Tensor]
-) -> tuple[dict[str, Tensor], list[str]]:
+def from_stvit_r_authors(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> Fitted:
     """Fit a released checkpoint to a model: drop what it lacks a place for, resize tables.
 
     Args:
-        state: the file's tensors; a classification file also has a norm and a head.
+        state: the file's tensors; a classification file also has a norm and a head, and lacks the norms of the maps.
         model: state dict of the model.
     Returns:
-        the tensors, and the names that were dropped: a classifier's norm and head, masks and indices that follow from
-        the size of map and window. Whatever else does not fit is kept, for strict loading to complain about.
+        the tensors; ignored are a classifier's norm and head, masks and indices that follow from the size of map and
+        window.
     Raises:
         CheckpointError: a position table fits no size of the model.
     """
@@ -36,4 +35,6 @@ def from_stvit_r_authors(
         elif name == "absolute_pos_embed" and name in model and tensor.dim() == 3:
             tensor = square_positions(tensor, model[name])
         kept[name] = tensor
-    return kept, dropped
+    classification = any(name.startswith("head.") for name in state)
+    norms = {name for name in model if name.startswith("norm") and name[4].isdigit()} if classification else ()
+    return Fitted(kept, tuple(dropped), frozenset(norms))

@@ -9,16 +9,21 @@ Letters: B images, H x W tokens, C channels.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.errors import InputError
+from models.fitting import Fitted
+from models.picture import Picture
 from models.plan import Plan, Value
 from models.space import Space
 from models.super_token_attention import SuperTokenAttention
 from models.super_token_block import SuperTokenBlock, SuperTokenStage, prefixed
+from models.super_token_checkpoint import fit_super_tokens
 from models.super_token_geometry import SuperTokenGeometry
 from models.super_token_layers import Downsample, Stem, pointwise, to_map, to_tokens
+from models.super_token_pictures import association_pictures
 from models.super_token_plan import GRIDS, BlockSetting, CellLike, Refine, parse_cell, parse_iterations
 from models.super_token_sampling import Trace
 from models.work import Work
@@ -98,6 +103,10 @@ class SuperTokenTrunk(nn.Module):
         """Super tokens and MACs per block for one image of (height, width) pixels; see `SuperTokenGeometry.work`."""
         return self.geometry.work(plan, input_size)
 
+    def fit_checkpoint(self, state: Mapping[str, Tensor]) -> Fitted:
+        """Released files; a backbone leaves the classifier's end; see `fit_super_tokens`."""
+        return fit_super_tokens(state, self.state_dict())
+
     def stages(self, x: Tensor, plan: Mapping[str, Value], trace: Trace | None) -> Iterator[Tensor]:
         """The map after the last block of every stage, (B, H, W, C).
 
@@ -121,6 +130,19 @@ class SuperTokenTrunk(nn.Module):
             yield tokens
             if stage.downsample is not None:
                 tokens = stage.downsample(tokens)
+
+    def pictures(self, x: Tensor, plan: Mapping[str, Value] = OWN) -> tuple[Picture, ...]:
+        """The super token that every token belongs to, block by block; see `association_pictures`."""
+        last: dict[str, Tensor] = {}
+
+        def trace(name: str, value: Tensor) -> None:
+            if "association" in name:  # of rounds, only the last is used to carry features back
+                last[name.rstrip("0123456789")] = value
+
+        with torch.no_grad():
+            for _ in self.stages(x, plan, trace):
+                pass
+        return association_pictures(self.geometry, last, x, plan)
 
 
 class SuperTokenViT(SuperTokenTrunk):

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.errors import CheckpointError
+from models.fitting import Fitted
 
 _RENAMES = (
     ("layers.", "stages."),
@@ -25,14 +26,15 @@ def is_swin_authors(state: Mapping[str, Tensor]) -> bool:
     return any(key.startswith("layers.") for key in state)
 
 
-def from_swin_authors(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+def from_swin_authors(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> Fitted:
     """Rename and re-order a checkpoint of the authors.
 
     Args:
         state: the file's tensors.
         model: state dict of the model, for the sizes that tables must be resized to.
     Returns:
-        the tensors under mmdet's names, and the names that were dropped (classification norm and head, buffers).
+        the tensors under mmdet's names; ignored are classification norm and head, and buffers; optional are the norms
+        of the maps, which classification files lack.
     Raises:
         CheckpointError: a position table fits no size of the model.
     """
@@ -51,7 +53,8 @@ def from_swin_authors(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) 
         elif name == "absolute_pos_embed" and name in model:
             tensor = square_positions(tensor, model[name])
         converted[name] = tensor
-    return converted, dropped
+    norms = frozenset(name for name in model if name.startswith("norm") and name[4].isdigit())
+    return Fitted(converted, tuple(dropped), norms)
 
 
 def _unfold_order(tensor: Tensor) -> Tensor:

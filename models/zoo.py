@@ -1,80 +1,124 @@
-"""The backbones by name. A new family costs one line here, a new size one in `models.variants`."""
+"""The backbones by name. A new family costs one line in `FAMILIES`; its sizes are data in a file of its own.
 
-from collections.abc import Callable, Mapping
+Importing this module imports no torch: what a size can be told by its numbers alone is told without building it.
+"""
+
+import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Protocol
 
 from models.errors import ModelError
-from models.plan import Value
+from models.plan import Plan, Value
 from models.space import Space
-from models.sparsevit import SparseViT
-from models.stvit_r import STViTR
-from models.stvit_r_cls import STViTRClassifier
-from models.stvit_r_variants import STVIT_R
-from models.super_token import SuperTokenClassifier, SuperTokenViT
-from models.variants import SPARSEVIT, STVIT
+from models.sparsevit_variants import SPARSEVIT
+from models.stvit_r_variants import STVIT_R, STVIT_R_CLASSIFIERS
+from models.super_token_variants import STVIT, STVIT_BACKBONES
 from models.work import Work
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-class Backbone(Protocol):
-    """What search and latency ask of a backbone; every backbone in the zoo is also an `nn.Module`."""
+
+class Geometry(Protocol):
+    """The integers of a backbone."""
 
     def space(self, input_size: tuple[int, int]) -> Space:
         """The legal plans at (height, width) pixels."""
+        ...
 
     def work(self, plan: Mapping[str, Value], input_size: tuple[int, int]) -> Work:
         """What a plan computes for one image of (height, width) pixels."""
+        ...
 
-    def forward(self, x: Tensor, plan: Mapping[str, Value]) -> tuple[Tensor, ...]:
-        """Feature maps of a batch of images under a plan."""
+
+class Backbone(Protocol):
+    """What search and latency ask of a backbone; every backbone in the zoo is also an `nn.Module`.
+
+    It may offer more, each used where it is there: `draw_plan(rng)`, a random plan for adaptation;
+    `fit_checkpoint(state)`, see `models.fitting`; `pictures(x, plan)`, see `models.picture`; `frames`, where it takes
+    clips of so many frames; `depends_on_content(plan)`, where latency may depend on the images.
+    """
+
+    def space(self, input_size: tuple[int, int]) -> Space:
+        """The legal plans at (height, width) pixels."""
+        ...
+
+    def work(self, plan: Mapping[str, Value], input_size: tuple[int, int]) -> Work:
+        """What a plan computes for one image of (height, width) pixels."""
+        ...
+
+    def forward(self, x: "Tensor", plan: Plan) -> Any:
+        """Feature maps, or logits, of a batch under a plan."""
+        ...
+
+
+class Size(Protocol):
+    """One size of a family, as plain data."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Constructor arguments."""
+        ...
+
+    @property
+    def geometry(self) -> Geometry:
+        """What the options mean in integers."""
+        ...
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) in pixels it is usually run at."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Where the numbers come from."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """One line of the zoo.
+class Family:
+    """Backbones that share a class.
 
     Args:
-        build: the class.
-        options: its constructor arguments.
-        input_size: (height, width) in pixels it is usually run at.
-        source: where the numbers come from.
+        name: what people call it.
+        path: its class, as `module:class`; the module is imported when one is built. mmdet knows it by the class name.
+        sizes: by the name of the variant.
     """
 
-    build: Callable[..., nn.Module]
-    options: Mapping[str, Any]
-    input_size: tuple[int, int]
-    source: str
+    name: str
+    path: str
+    sizes: Mapping[str, Size]
+
+    def load(self) -> "type[nn.Module]":
+        """The class."""
+        module, _, name = self.path.partition(":")
+        loaded: type[nn.Module] = getattr(importlib.import_module(module), name)
+        return loaded
 
 
-ZOO: dict[str, Variant] = {
-    **{name: Variant(SparseViT, size.options, size.input_size, size.source) for name, size in SPARSEVIT.items()},
+FAMILIES: tuple[Family, ...] = (
+    Family("SparseViT", "models.sparsevit:SparseViT", SPARSEVIT),
+    Family("STViT-R", "models.stvit_r:STViTR", STVIT_R),
+    Family("STViT-R classification", "models.stvit_r_cls:STViTRClassifier", STVIT_R_CLASSIFIERS),
+    Family("STViT dense prediction", "models.super_token:SuperTokenViT", STVIT_BACKBONES),
+    Family("STViT classification", "models.super_token:SuperTokenClassifier", STVIT),
+)
+
+ZOO: dict[str, tuple[Family, Size]] = {
+    name: (family, size) for family in FAMILIES for name, size in family.sizes.items()
 }
-
-UNLISTED: dict[str, Variant] = {
-    **{name: Variant(SuperTokenClassifier, size.options, size.input_size, size.source) for name, size in STVIT.items()},
-    **{
-        f"{name}_backbone": Variant(SuperTokenViT, size.options, (800, 1280), size.source)
-        for name, size in STVIT.items()
-    },
-    **{name: Variant(STViTR, size.options, size.input_size, size.source) for name, size in STVIT_R.items()},
-    **{
-        f"{name}_classifier": Variant(STViTRClassifier, size.classifier_options, (224, 224), size.source)
-        for name, size in STVIT_R.items()
-    },
-}
-"""Built by name like the others, but not yet offered by the service and the command line, which read `ZOO`."""
+"""Every variant by name."""
 
 
-def build(name: str, **overrides: Any) -> nn.Module:
+def build(name: str, **overrides: Any) -> "nn.Module":
     """A backbone of the zoo, with fresh weights.
 
     Raises:
         ModelError: no such name.
     """
-    known = ZOO | UNLISTED
-    if name not in known:
-        raise ModelError(f"unknown backbone {name!r}; the zoo has {', '.join(known)}")
-    variant = known[name]
-    return variant.build(**{**variant.options, **overrides})
+    if name not in ZOO:
+        raise ModelError(f"unknown backbone {name!r}; the zoo has {', '.join(ZOO)}")
+    family, size = ZOO[name]
+    return family.load()(**{**size.options, **overrides})

@@ -22,10 +22,11 @@ from api.schemas.catalogue import (
 )
 from api.state import ServiceDep
 from models.space import Space
-from models.variants import SPARSEVIT
+from models.zoo import ZOO
 from search.defaults import setting_of
 from search.errors import TargetError
 from search.home import Home
+from search.rigs.synthetic import simulated_size
 from search.store.rows import SearchRow
 from search.store.store import Store
 from search.targets import Target, targets
@@ -76,7 +77,7 @@ def _target(target: Target, prepared: dict[str, Any] | None) -> TargetBody:
     if prepared is not None:
         space = Space.from_json(prepared["space"])
     elif target.kind == "synthetic":
-        space = SPARSEVIT["sparsevit_tiny"].geometry.space(target.input_size)
+        space = simulated_size().geometry.space(target.input_size)
     return TargetBody(
         name=target.name,
         kind=target.kind,
@@ -118,10 +119,10 @@ def _space(space: Space) -> SpaceBody:
 @lru_cache(maxsize=1)
 def _models() -> ModelList:
     items = []
-    for name, size in SPARSEVIT.items():
+    for name, (family, size) in ZOO.items():
         space = size.geometry.space(size.input_size)
         gmacs = size.geometry.work(space.dense, size.input_size).macs / 1e9
-        items.append(ModelBody(name=name, family="SparseViT", space=_space(space), gmacs=gmacs, source=size.source))
+        items.append(ModelBody(name=name, family=family.name, space=_space(space), gmacs=gmacs, source=size.source))
     return ModelList(items=items)
 
 

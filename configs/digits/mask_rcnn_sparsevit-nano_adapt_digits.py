@@ -4,6 +4,6 @@ optimizer = dict(lr=5e-4)
 runner = dict(max_epochs=8)
 custom_hooks = [
     dict(type="NumClassCheckHook"),
-    dict(type="SparsityAdaptationHook", depths=(2, 2, 6, 2), seed=0),
+    dict(type="SparsityAdaptationHook", seed=0),
 ]
 load_from = "samples/weights/digits_dense.safetensors"

@@ -5,6 +5,6 @@ lr_config = dict(step=[8, 11])
 runner = dict(max_epochs=12)
 custom_hooks = [
     dict(type="NumClassCheckHook"),
-    dict(type="SparsityAdaptationHook", depths=(2, 2, 6, 2), seed=0),
+    dict(type="SparsityAdaptationHook", seed=0),
 ]
 load_from = "work_dirs/mask_rcnn_sparsevit-t_fpn_3x_coco/latest.pth"

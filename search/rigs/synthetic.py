@@ -1,20 +1,23 @@
-"""The rig of synthetic targets: the space of SparseViT-T, a closed-form accuracy and a simulated device. No torch."""
+"""The rig of synthetic targets: the zoo's first space, a closed-form accuracy and a simulated device. No torch."""
 
 from functools import partial
 
 from models.plan import Plan
-from models.sparsevit_geometry import Geometry
 from models.work import Work
+from models.zoo import ZOO, Size
 from search.evaluators.synthetic import SyntheticEvaluator
 from search.records import Job
 from search.rigs.bench import Bench
 from search.rigs.stopwatch import Stopwatch, simulated
 from search.targets import Target
 
-SPARSEVIT_T = Geometry(96, (2, 2, 6, 2))
-
 DENSE_MS = 47.8
-"""Latency of the dense plan on every simulated device: what SparseViT's authors report for theirs."""
+"""Latency of the dense plan on every simulated device: about that of a small detector's backbone on a workstation."""
+
+
+def simulated_size() -> Size:
+    """The backbone whose space and work synthetic targets borrow: the first of the zoo."""
+    return next(iter(ZOO.values()))[1]
 
 
 class SyntheticRig(Bench):
@@ -27,10 +30,11 @@ class SyntheticRig(Bench):
 
     def __init__(self, job: Job, target: Target) -> None:
         size = job.setting.input_size
-        space = SPARSEVIT_T.space(size)
+        geometry = simulated_size().geometry
+        space = geometry.space(size)
 
         def work(plan: Plan) -> Work:
-            return SPARSEVIT_T.work(plan, size)
+            return geometry.work(plan, size)
 
         stopwatch = Stopwatch(job, space, simulated(job, work, DENSE_MS))
         factory = partial(SyntheticEvaluator, space, job.images, **target.options)

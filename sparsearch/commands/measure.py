@@ -143,7 +143,7 @@ def _usual_size(config: str) -> tuple[int, int]:
 
     if config not in ZOO:
         raise JobError(f"{config!r} is neither a config file nor a backbone of the zoo ({', '.join(ZOO)})")
-    return ZOO[config].input_size
+    return ZOO[config][1].input_size
 
 
 def _tell(total: int) -> Any:

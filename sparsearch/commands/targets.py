@@ -55,14 +55,18 @@ def list_targets(as_json: AsJson = False) -> None:
 
 def models(as_json: AsJson = False) -> None:
     """Backbones of the zoo, with their space at the usual input size."""
+    import torch
+
     from models.zoo import ZOO, build
 
-    for name, variant in ZOO.items():
-        backbone: Any = build(name)
+    for name, (family, variant) in ZOO.items():
+        with torch.device("meta"):
+            backbone: Any = build(name)
         space = backbone.space(variant.input_size)
         size = "x".join(map(str, variant.input_size))
         row = {
             "name": name,
+            "family": family.name,
             "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
             "input_size": list(variant.input_size),
             "knobs": list(space.names),

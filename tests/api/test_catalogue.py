@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from api.devices import host_devices
-from models.variants import SPARSEVIT
-from models.zoo import ZOO, build
+from models.sparsevit_variants import SPARSEVIT
+from models.zoo import FAMILIES, ZOO, build
 from search.budget import Budget
 from search.defaults import setting_of
 from search.records import Event, Job
@@ -78,8 +79,11 @@ def test_a_broken_file_of_targets_is_the_servers_fault(client: AppClient, home: 
 def test_models_are_the_zoo_without_building_it(client: AppClient) -> None:
     items = client.get("/v1/models").json()["items"]
     assert [item["name"] for item in items] == list(ZOO)
+    assert {item["family"] for item in items} == {family.name for family in FAMILIES}
     for item in items:
-        backbone, size = build(item["name"]), tuple(item["space"]["img_size"])
+        with torch.device("meta"):
+            backbone = build(item["name"])
+        size = tuple(item["space"]["img_size"])
         space = backbone.space(size)
         assert item["space"]["plans"] == len(space)
         assert [knob["name"] for knob in item["space"]["knobs"]] == list(space.names)

@@ -117,8 +117,12 @@ def test_full_size_variants_have_the_published_parameters(name: str, millions: f
 
 
 def test_every_entry_of_the_zoo_builds_and_declares_its_space() -> None:
-    assert len(ZOO) >= 4
-    for name, variant in ZOO.items():
-        model = build(name)
-        space = model.space(variant.input_size)  # type: ignore[operator]
-        assert model.work(space.sparsest, variant.input_size).macs < model.work({}, variant.input_size).macs  # type: ignore[operator]
+    assert len(ZOO) >= 18
+    for name, (_, size) in ZOO.items():
+        with torch.device("meta"):
+            model = build(name)
+        space = model.space(size.input_size)  # type: ignore[operator]
+        assert space == size.geometry.space(size.input_size), name
+        work = model.work({}, size.input_size)  # type: ignore[operator]
+        assert work == size.geometry.work({}, size.input_size), name
+        assert model.work(space.sparsest, size.input_size).macs < work.macs  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""SparseViT inside mmdet: plan from the config, plan from a context, adaptation hook."""
+"""Backbones inside mmdet: plan from the config, plan from a context, adaptation hook."""
 
 import random
 import threading
@@ -7,21 +7,30 @@ from collections.abc import Mapping
 import pytest
 import torch
 from mmdet.models import build_backbone
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.adaptation import draw_adaptation_plan
+from models.adaptation import draw_adaptation_plan, draw_plan
 from models.errors import ModelError, PlanError
-from models.mmdet_adapter import SparseViTBackbone, SparsityAdaptationHook, use_plan
+from models.mmdet_adapter import ADAPTED, PlannedBackbone, SparsityAdaptationHook, use_plan
 from models.plan import Plan
+from models.zoo import FAMILIES
 
 PLAN = {"stage0": 0.5}
 
 
-def backbone(plan: Mapping[str, float] | None = None, **options: object) -> SparseViTBackbone:
+def backbone(plan: Mapping[str, float] | None = None, **options: object) -> PlannedBackbone:
     torch.manual_seed(0)
     arguments = {"embed_dims": 8, "num_heads": (2, 2, 4, 4), "drop_path_rate": 0.0, **options}
-    model: SparseViTBackbone = build_backbone({"type": "SparseViT", "plan": plan, **arguments}).eval()
+    model: PlannedBackbone = build_backbone({"type": "SparseViT", "plan": plan, **arguments}).eval()
     return model
+
+
+class Runner:
+    """As much of a runner as the hook looks at."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = nn.Module()
+        self.model.backbone = model
 
 
 @pytest.fixture
@@ -72,38 +81,41 @@ def test_wrong_init_cfg_says_what_is_expected() -> None:
 
 
 def test_hook_draws_the_published_plans_only_while_training(image: Tensor) -> None:
-    model, hook = backbone(), SparsityAdaptationHook((2, 2, 6, 2), seed=3)
+    model, hook = backbone(), SparsityAdaptationHook(seed=3)
+    runner = Runner(model)
     expected = random.Random(3)
     with torch.no_grad():
         dense = model(image)[0]
         for _ in range(4):
             plan = draw_adaptation_plan((2, 2, 6, 2), expected)
-            hook.before_train_iter(None)
+            hook.before_train_iter(runner)
             assert torch.equal(model(image)[3], model(image, plan)[3])
-            hook.after_train_iter(None)
-            hook.before_val_iter(None)
+            hook.after_train_iter(runner)
+            hook.before_val_iter(runner)
             assert torch.equal(model(image)[0], dense)
-            hook.after_val_iter(None)
+            hook.after_val_iter(runner)
 
 
 def test_ranks_draw_equal_plans_whatever_the_global_seed() -> None:
     drawn = []
     for rank in range(2):
         random.seed(rank)
-        hook = SparsityAdaptationHook((2, 2, 6, 2))
-        drawn.append([draw_adaptation_plan(hook.depths, hook.rng) for _ in range(5)])
+        hook = SparsityAdaptationHook()
+        drawn.append([draw_plan(backbone(), hook.rng) for _ in range(5)])
         random.random()
     assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) > 1
 
 
 def test_validation_draws_when_asked(image: Tensor) -> None:
-    hook = SparsityAdaptationHook((2, 2, 6, 2), seed=1, in_validation=True)
+    hook = SparsityAdaptationHook(seed=1, in_validation=True)
     model = backbone()
+    runner = Runner(model)
     plan = draw_adaptation_plan((2, 2, 6, 2), random.Random(1))
     with torch.no_grad():
-        hook.before_val_iter(None)
+        hook.before_val_iter(runner)
         assert torch.equal(model(image)[3], model(image, Plan.of(plan))[3])
-        hook.after_val_iter(None)
+        hook.after_val_iter(runner)
 
 
 def test_fresh_weights_are_the_transformers_usual_ones() -> None:
@@ -112,3 +124,16 @@ def test_fresh_weights_are_the_transformers_usual_ones() -> None:
     qkv = model.stages[0].blocks[0].attn.w_msa.qkv
     assert qkv.weight.std().item() == pytest.approx(0.02, abs=0.004)
     assert torch.count_nonzero(qkv.bias) == 0
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTED))
+def test_every_family_is_built_by_its_class_name_and_refuses_unknown_knobs(name: str) -> None:
+    family = next(family for family in FAMILIES if family.load().__name__ == name)
+    options = next(iter(family.sizes.values())).options
+    with torch.device("meta"):
+        model = build_backbone({"type": name, "plan": {}, **options})
+        assert isinstance(model, (PlannedBackbone, family.load()))
+        with pytest.raises(PlanError, match="unknown knob"):
+            build_backbone({"type": name, "plan": {"no_such_knob": 1}, **options})
+    drawn = draw_plan(model, random.Random(0))
+    model.work(drawn, (224, 224))

@@ -5,7 +5,7 @@ import pytest
 from models.errors import InputError, PlanError
 from models.super_token_geometry import SuperTokenGeometry, attention_macs, super_tokens
 from models.super_token_plan import BlockSetting, parse_cell
-from models.variants import STVIT
+from models.super_token_variants import STVIT
 
 # The published FLOPs are multiply-accumulates as an operator counter sees the released code. Beside convolutions,
 # linear layers and matrix products it counts 2 per element of a BatchNorm, 5 per element of a LayerNorm, and the

@@ -27,7 +27,7 @@ def base(**changes: Any) -> dict[str, Any]:
         "runner": {"type": "EpochBasedRunner", "max_epochs": 12},
         "fp16": {"loss_scale": {"init_scale": 512}},
         "custom_imports": {"imports": ["my_own_module"], "allow_failed_imports": True},
-        "custom_hooks": [{"type": "NumClassCheckHook"}, {"type": "SparsityAdaptationHook", "depths": (2, 2, 6, 2)}],
+        "custom_hooks": [{"type": "NumClassCheckHook"}, {"type": "SparsityAdaptationHook", "seed": 0}],
         "load_from": "dense.pth",
         "resume_from": "epoch_3.pth",
     }
