@@ -16,7 +16,7 @@ from search.leftovers import remove_files
 from search.lifecycle import POSSIBLE, Action, done_already
 from search.preflight import preflight
 from search.process import COMMAND
-from search.records import Event, Job
+from search.records import Job
 from search.stopping import request_stop
 from search.store.rows import Created, IdempotencyKey, SearchRow
 from search.store.store import Store
@@ -75,13 +75,14 @@ class Dispatcher:
             StoreError: the store cannot be used.
         """
         self._store = store = Store.open(self._location)
+        workforce = Workforce(store, self.home, self._limit, self._tell, self._command)
         for row in store.unfinished():
             if row.state == "cancelling":
-                self._end(row.id, "cancelled", _go_on("cancelled", row.id))
+                workforce.end(row.id, "cancelled", _go_on("cancelled", row.id))
             else:
                 store.change_state(row.id, {row.state}, "queued", "interrupted; goes on where it was")
-        self._workforce = Workforce(store, self.home, self._limit, self._tell, self._command)
-        self._workforce.start()
+        workforce.start()
+        self._workforce = workforce
 
     def close(self, grace_s: float = 3.0) -> None:
         """Hand running searches back (the next start goes on with them) and close the store; may be called twice."""
@@ -206,8 +207,7 @@ class Dispatcher:
         return row
 
     def _end(self, search_id: str, state: str, message: str) -> SearchRow:
-        self.store.append(search_id, [Event("end", {"state": state, "message": message, "answer": None})])
-        self._tell(search_id)
+        self._hands().end(search_id, state, message)
         return self.store.exact(search_id)
 
     def _tell(self, search_id: str, seq: int = 0) -> None:

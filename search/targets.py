@@ -1,4 +1,4 @@
-"""Targets: what a search is about, under a name. Two are built in; the user's own live in a TOML file.
+"""Targets: what a search is about, under a name. Some are built in; the user's own live in a TOML file like theirs.
 
 [targets.my-detector]
 config = "/models/sparsevit_mask_rcnn.py"
@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from search.errors import TargetError
@@ -24,7 +25,7 @@ from search.target_files import check_checkpoint, check_config, config_chain
 
 Scope: TypeAlias = Literal["backbone", "model"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_ROOT = Path(__file__).resolve().parent.parent
+_BUILTIN = Path(__file__).resolve().parent.parent / "configs" / "targets.toml"
 
 
 def _count(value: object) -> bool:
@@ -151,29 +152,6 @@ class Target:
         return cls(**values)
 
 
-BUILTIN: Mapping[str, Target] = {
-    target.name: target
-    for target in (
-        Target(
-            name="digits-sparsevit",
-            config=_ROOT / "configs" / "search" / "digits_sparsevit.py",
-            checkpoint=_ROOT / "samples" / "weights" / "digits_sparsevit.safetensors",
-            input_size=(336, 336),
-            batch=1,
-            description="handwritten digits on photos and a small SparseViT Mask R-CNN; data is written on demand",
-        ),
-        Target(
-            name="synthetic-swin-t",
-            kind="synthetic",
-            input_size=(672, 672),
-            batch=4,
-            device="sim:0",
-            description="SIMULATED: the space of SparseViT-T with a closed-form accuracy, for trying out searches",
-        ),
-    )
-}
-
-
 def targets(home: Home | None = None) -> dict[str, Target]:
     """Every target by name: the built-in ones, then the user's.
 
@@ -236,3 +214,16 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise TargetError(f"{path} must hold tables such as [targets.my-model]; correct the file")
     return tables
+
+
+def _builtin() -> dict[str, Target]:
+    found = {}
+    for name, table in _read(_BUILTIN).items():
+        # the paths of the file start where it lies
+        paths = {file: (_BUILTIN.parent / table[file]).resolve() for file in ("config", "checkpoint") if file in table}
+        found[name] = Target.from_dict({**table, **paths, "name": name})
+    return found
+
+
+BUILTIN: Mapping[str, Target] = MappingProxyType(_builtin())
+"""The targets that come with the tool."""

@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable, Sequence
 
 from search.coordinator import Coordinator
+from search.ending import end as ending
 from search.errors import SearchError, StoreError, StoreUnavailable
 from search.home import Home
 from search.process import COMMAND
-from search.records import Event
 from search.stopping import stop_requested
 from search.store.store import Store
 
@@ -65,6 +65,11 @@ class Workforce:
                 action(found[0])
             return found is not None
 
+    def end(self, search_id: str, state: str, message: str) -> None:
+        """End a search without an answer."""
+        for event in self._store.append(search_id, [ending(state, message, None)]):
+            self._tell(search_id, event.seq)
+
     def close(self, grace_s: float) -> None:
         """Hand every running search back, unfinished; the next start goes on with it."""
         self._closing.set()
@@ -106,7 +111,7 @@ class Workforce:
             if self._store.exact(search_id).state == "queued":
                 self._drive(search_id, coordinator)
             if not self._closing.is_set() and self._store.exact(search_id).state == "cancelling":
-                self._end(search_id, "cancelled", "cancelled")
+                self.end(search_id, "cancelled", "cancelled")
         except StoreError:
             # gone, or still queued: a later round sees, and not at once, since the store may be as it is for long
             self._closing.wait(PAUSES_S[0])
@@ -128,10 +133,5 @@ class Workforce:
                 self._closing.wait(PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
                 attempt += 1
             except SearchError as error:
-                self._end(search_id, "failed", str(error))
+                self.end(search_id, "failed", str(error))
                 return
-
-    def _end(self, search_id: str, state: str, message: str) -> None:
-        end = Event("end", {"state": state, "message": message, "answer": None})
-        for event in self._store.append(search_id, [end]):
-            self._tell(search_id, event.seq)
