@@ -84,7 +84,7 @@ def adapt(backbone: type[nn.Module]) -> type[nn.Module]:
     return type(backbone.__name__, (PlannedBackbone, backbone), {"__module__": __name__, "__doc__": backbone.__doc__})
 
 
-ADAPTED: dict[str, type[nn.Module]] = {family.load().__name__: adapt(family.load()) for family in FAMILIES}
+ADAPTED: dict[str, type[nn.Module]] = {family.type: adapt(family.load()) for family in FAMILIES}
 """By the name in a config's `type`."""
 
 for _name, _class in ADAPTED.items():

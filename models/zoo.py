@@ -3,10 +3,11 @@
 Importing this module imports no torch: what a size can be told by its numbers alone is told without building it.
 """
 
+import builtins
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from models.errors import ModelError
 from models.plan import Plan, Value
@@ -77,39 +78,64 @@ class Size(Protocol):
         ...
 
 
+class Paper(NamedTuple):
+    """Where a method was published."""
+
+    arxiv: str
+    title: str
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """Backbones that share a class.
 
     Args:
         name: what people call it.
-        path: its class, as `module:class`; the module is imported when one is built. mmdet knows it by the class name.
+        path: its class, as `module:class`; the module is imported when one is built.
         sizes: by the name of the variant.
+        paper: its source.
     """
 
     name: str
     path: str
     sizes: Mapping[str, Size]
+    paper: Paper
 
-    def load(self) -> "type[nn.Module]":
+    @property
+    def type(self) -> str:
+        """Name of the class, by which mmdet knows it."""
+        return self.path.partition(":")[2]
+
+    def load(self) -> "builtins.type[nn.Module]":
         """The class."""
-        module, _, name = self.path.partition(":")
-        loaded: type[nn.Module] = getattr(importlib.import_module(module), name)
+        loaded: builtins.type[nn.Module] = getattr(importlib.import_module(self.path.partition(":")[0]), self.type)
         return loaded
 
 
+_SPARSEVIT = Paper(
+    "2303.17605", "SparseViT: Revisiting Activation Sparsity for Efficient High-Resolution Vision Transformer"
+)
+_STVIT_R = Paper("2303.08685", "Making Vision Transformers Efficient from A Token Sparsification View")
+_STVIT = Paper("2211.11167", "Vision Transformer with Super Token Sampling")
+
+
 FAMILIES: tuple[Family, ...] = (
-    Family("SparseViT", "models.sparsevit:SparseViT", SPARSEVIT),
-    Family("STViT-R", "models.stvit_r:STViTR", STVIT_R),
-    Family("STViT-R classification", "models.stvit_r_cls:STViTRClassifier", STVIT_R_CLASSIFIERS),
-    Family("STViT dense prediction", "models.super_token:SuperTokenViT", STVIT_BACKBONES),
-    Family("STViT classification", "models.super_token:SuperTokenClassifier", STVIT),
+    Family("SparseViT", "models.sparsevit:SparseViT", SPARSEVIT, _SPARSEVIT),
+    Family("STViT-R", "models.stvit_r:STViTR", STVIT_R, _STVIT_R),
+    Family("STViT-R classification", "models.stvit_r_cls:STViTRClassifier", STVIT_R_CLASSIFIERS, _STVIT_R),
+    Family("STViT dense prediction", "models.super_token:SuperTokenViT", STVIT_BACKBONES, _STVIT),
+    Family("STViT classification", "models.super_token:SuperTokenClassifier", STVIT, _STVIT),
 )
 
 ZOO: dict[str, tuple[Family, Size]] = {
     name: (family, size) for family in FAMILIES for name, size in family.sizes.items()
 }
 """Every variant by name."""
+
+
+def family_of(type_name: str) -> Family | None:
+    """The family that mmdet configs call `type_name`; None: it is none of the zoo's."""
+    return next((family for family in FAMILIES if family.type == type_name), None)
 
 
 def build(name: str, **overrides: Any) -> "nn.Module":

@@ -1,7 +1,7 @@
 """Targets: what a search is about, under a name. Some are built in; the user's own live in a TOML file like theirs.
 
 [targets.my-detector]
-config = "/models/sparsevit_mask_rcnn.py"
+config = "/models/mask_rcnn.py"
 checkpoint = "/models/epoch_12.pth"
 input_size = [672, 672]
 batch = 4

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.zoo import FAMILIES, family_of
 from search.errors import ExportError
 from search.export.checks import check, failures
 from search.export.files import appearing_folder, listing, write_zip
@@ -70,7 +71,7 @@ def write_bundle(subject: Subject, parent: Path, output: Path | None = None) -> 
 
 
 def _fill(subject: Subject, name: str, folder: Path) -> None:
-    weights = None
+    weights, family = None, FAMILIES[0]
     if subject.kind != "synthetic":
         from search.export.finetune_config import finetune_config
         from search.export.model import read_config, write_weights
@@ -79,6 +80,7 @@ def _fill(subject: Subject, name: str, folder: Path) -> None:
         base = read_config(Path(subject.config))
         weights = write_weights(base, Path(subject.checkpoint), folder, subject.target)
         config = finetune_config(base, subject.chosen.plan, weights)
+        family = family_of(config["model"]["backbone"]["type"]) or family
         header = (
             f"Fine-tune {subject.chosen.plan} of {subject.target}, found by search {subject.search}.\nSee README.md."
         )
@@ -86,7 +88,7 @@ def _fill(subject: Subject, name: str, folder: Path) -> None:
     _write(folder / "plan.json", subject.chosen.plan.to_json() + "\n")
     _write(folder / "latency_samples.json", _json(subject.records))
     _write(folder / "report.html", report(subject))
-    _write(folder / "metafile.yml", metafile(subject, name, weights))
+    _write(folder / "metafile.yml", metafile(subject, name, weights, family))
     _write(folder / "README.md", readme(subject, name, weights))
     _write(folder / MANIFEST, _json(manifest(subject, name, listing(folder))))
 

@@ -4,18 +4,25 @@ from typing import Any
 
 import yaml
 
+from models.zoo import Family
 from search.export.subject import Subject, device_name
 
-_TASKS = {"bbox_mAP": ("Object Detection", "box AP"), "segm_mAP": ("Instance Segmentation", "mask AP")}
+_TASKS = {
+    "bbox_mAP": ("Object Detection", "box AP"),
+    "segm_mAP": ("Instance Segmentation", "mask AP"),
+    "top1": ("Classification", "Top 1 Accuracy"),
+    "top5": ("Classification", "Top 5 Accuracy"),
+}
 
 
-def metafile(subject: Subject, name: str, weights: str | None) -> str:
+def metafile(subject: Subject, name: str, weights: str | None, family: Family) -> str:
     """The YAML text.
 
     Args:
         subject: the answer.
         name: name of the model entry.
         weights: file name of the checkpoint in the bundle; None where there is none.
+        family: what the backbone belongs to.
     """
     metrics = subject.confirmed.metrics if subject.confirmed else subject.chosen.metrics
     results = [
@@ -25,13 +32,13 @@ def metafile(subject: Subject, name: str, weights: str | None) -> str:
     ]
     model: dict[str, Any] = {
         "Name": name,
-        "In Collection": "SparseViT",
+        "In Collection": family.name,
         "Config": "finetune.py",
         "Metadata": {
             "inference time (ms/im)": [_inference_time(subject)],
             "Sparsity Plan": dict(subject.chosen.plan),
             "Training Data": subject.target,
-            "Architecture": ["Sparse Window Transformer"],
+            "Architecture": [family.type],
         },
         "Results": results,
     }
@@ -40,12 +47,9 @@ def metafile(subject: Subject, name: str, weights: str | None) -> str:
     else:
         model["Weights"] = weights
     collection = {
-        "Name": "SparseViT",
-        "Metadata": {"Architecture": ["Sparse Window Transformer"]},
-        "Paper": {
-            "URL": "https://arxiv.org/abs/2303.17605",
-            "Title": "SparseViT: Revisiting Activation Sparsity for Efficient High-Resolution Vision Transformer",
-        },
+        "Name": family.name,
+        "Metadata": {"Architecture": [family.type]},
+        "Paper": {"URL": f"https://arxiv.org/abs/{family.paper.arxiv}", "Title": family.paper.title},
         "README": "README.md",
     }
     text: str = yaml.safe_dump({"Collections": [collection], "Models": [model]}, sort_keys=False, allow_unicode=True)

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from models.zoo import FAMILIES
 from search.export.metafile import metafile
 from search.export.readme import readme
 from search.export.report.page import report
@@ -99,12 +100,12 @@ def test_one_plan_alone_and_equal_values_still_make_pictures() -> None:
 def test_the_zoo_entry_states_latency_per_image_with_its_circumstances() -> None:
     import yaml
 
-    entry = yaml.safe_load(metafile(subject(simulated=False), "name", "w.pth"))["Models"][0]
+    entry = yaml.safe_load(metafile(subject(simulated=False), "name", "w.pth", FAMILIES[0]))["Models"][0]
     (time,) = entry["Metadata"]["inference time (ms/im)"]
     assert time["value"] == 8.25 and time["batch size"] == 4 and time["mode"] == "FP32"
     assert time["resolution"] == "(672, 672)" and entry["Weights"] == "w.pth"
     assert entry["Results"][0]["Metrics"] == {"box AP": 41.1}
-    assert "Weights" not in yaml.safe_load(metafile(subject(), "name", None))["Models"][0]
+    assert "Weights" not in yaml.safe_load(metafile(subject(), "name", None, FAMILIES[0]))["Models"][0]
 
 
 @pytest.mark.parametrize(
