@@ -220,7 +220,9 @@ def _builtin() -> dict[str, Target]:
     found = {}
     for name, table in _read(_BUILTIN).items():
         # the paths of the file start where it lies
-        paths = {file: (_BUILTIN.parent / table[file]).resolve() for file in ("config", "checkpoint") if file in table}
+        paths: dict[str, Any] = {
+            file: (_BUILTIN.parent / table[file]).resolve() for file in ("config", "checkpoint") if file in table
+        }
         found[name] = Target.from_dict({**table, **paths, "name": name})
     return found
 
