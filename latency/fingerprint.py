@@ -30,9 +30,12 @@ SMI = ("driver_version", "power.limit", "clocks.max.sm", "ecc.mode.current", "mi
 """What only the driver's own tool tells about a GPU."""
 
 
-def fingerprint(setting: Setting) -> Device:
+def fingerprint(setting: Setting, inputs: str | None = None) -> Device:
     """The device that a setting runs on.
 
+    Args:
+        setting: what is timed.
+        inputs: which images forwards run on, where latency depends on them; None: random ones, as for everything else.
     Raises:
         DeviceError: the device is not here.
     """
@@ -48,7 +51,7 @@ def fingerprint(setting: Setting) -> Device:
         name = hardware["model"]
     # which of several equal GPUs it is does not change latency
     asked = {field: value for field, value in setting.to_dict().items() if field not in ("device", "threads")}
-    key = {"version": VERSION, **hardware, "setting": asked}
+    key = {"version": VERSION, **hardware, "setting": asked, **({} if inputs is None else {"inputs": inputs})}
     return Device(key_of(key), name, {"key": key, "context": _context(setting, index)})
 
 

@@ -5,7 +5,7 @@ A runtime that cannot run a plan as asked runs it eagerly and says so in the fla
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import CodeType, FunctionType
@@ -38,7 +38,9 @@ TOLERANCE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 5e-2}
 """Largest difference between a replayed and an eager output, relative to the largest value."""
 
 
-def make_timer(model: Model, setting: Setting, *, channels: int = 3, seed: int = 0) -> Timer:
+def make_timer(
+    model: Model, setting: Setting, *, channels: int = 3, seed: int = 0, inputs: Sequence[Tensor] | None = None
+) -> Timer:
     """A timer of a model.
 
     A module is copied, so that the caller's keeps its precision and place. On a CPU, `setting.threads` becomes torch's
@@ -50,6 +52,7 @@ def make_timer(model: Model, setting: Setting, *, channels: int = 3, seed: int =
         setting: batch, size, precision, runtime and device.
         channels: of the random images that a module gets.
         seed: of those images.
+        inputs: batches that a module gets instead, in turn, for plans whose latency depends on the images.
     Raises:
         DeviceError: the device is not here.
     """
@@ -57,7 +60,10 @@ def make_timer(model: Model, setting: Setting, *, channels: int = 3, seed: int =
         raise DeviceError(f"{setting.device} is simulated and runs no model; use latency.simulated.SimulatedDevice")
     if setting.kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError(f"{setting.device} is not here: torch sees no GPU; use device cpu")
-    feed = _Feed.of_module(model, setting, channels, seed) if isinstance(model, nn.Module) else _Feed.of_callable(model)
+    if isinstance(model, nn.Module):
+        feed = _Feed.of_module(model, setting, channels, seed, inputs)
+    else:
+        feed = _Feed.of_callable(model)
     runtime = RUNTIMES[setting.runtime](feed)
     timer = _on_gpu(runtime, setting) if setting.kind == "cuda" else _on_cpu(runtime, setting)
     return _Prepared(timer, runtime, setting)
@@ -76,13 +82,18 @@ class _Feed:
     inputs: tuple[Tensor | None, ...]
 
     @classmethod
-    def of_module(cls, model: nn.Module, setting: Setting, channels: int, seed: int) -> "_Feed":
+    def of_module(
+        cls, model: nn.Module, setting: Setting, channels: int, seed: int, inputs: Sequence[Tensor] | None
+    ) -> "_Feed":
         dtype, device = getattr(torch, setting.dtype), torch.device(setting.device)
         ready = copy.deepcopy(model).to(device=device, dtype=dtype).eval()
-        rng = torch.Generator().manual_seed(seed)
-        shape = (setting.batch, channels, *setting.input_size)
-        images = tuple(torch.randn(shape, generator=rng).to(device=device, dtype=dtype) for _ in range(INPUTS))
-        return cls(ready, images)
+        if inputs is None:
+            rng = torch.Generator().manual_seed(seed)
+            # models of clips say how many frames they take
+            frames = (model.frames,) if isinstance(getattr(model, "frames", None), int) else ()
+            shape = (setting.batch, channels, *frames, *setting.input_size)
+            inputs = [torch.randn(shape, generator=rng) for _ in range(INPUTS)]
+        return cls(ready, tuple(batch.to(device=device, dtype=dtype) for batch in inputs))
 
     @classmethod
     def of_callable(cls, forward: Callable[[Plan], object]) -> "_Feed":

@@ -40,14 +40,15 @@ class Stopwatch:
         job: setting, seed and budget.
         space: its middle plan is the reference.
         timer_of: the timer of a session, by the session's name.
+        inputs: which images forwards run on, where latency depends on them.
     Raises:
         DeviceError: the device is not here.
     """
 
-    def __init__(self, job: Job, space: Space, timer_of: TimerOf) -> None:
+    def __init__(self, job: Job, space: Space, timer_of: TimerOf, inputs: str | None = None) -> None:
         self._job = job
         self._timer_of = timer_of
-        self.device: Device = fingerprint(job.setting)
+        self.device: Device = fingerprint(job.setting, inputs)
         middle = tuple(len(knob.values) // 2 for knob in space.knobs)
         self.reference = space.canonical(space.at(space.repair(middle)))
 

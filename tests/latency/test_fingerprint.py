@@ -34,6 +34,12 @@ def test_whatever_changes_latency_changes_the_key(change: dict[str, object]) -> 
     assert differences(fingerprint(CPU), other)
 
 
+def test_latencies_on_some_images_do_not_mix_with_those_on_random_ones() -> None:
+    on_images = fingerprint(CPU, "images of search, abc")
+    assert differences(fingerprint(CPU), on_images) == ["inputs: None -> images of search, abc"]
+    assert len({fingerprint(CPU).key, on_images.key, fingerprint(CPU, "others").key}) == 3
+
+
 def test_differences_name_the_field() -> None:
     changed = fingerprint(replace(CPU, batch=4))
     assert differences(fingerprint(CPU), changed) == ["setting.batch: 1 -> 4"]

@@ -56,6 +56,33 @@ def test_inputs_take_turns_and_are_neither_equal_nor_blank() -> None:
     assert all(0.9 < float(x.std()) < 1.1 for x in seen)
 
 
+def test_given_batches_take_turns_instead_of_random_ones() -> None:
+    seen: list[Tensor] = []
+
+    class Shared(Spy):
+        def forward(self, x: Tensor, plan: Plan) -> Tensor:
+            seen.append(x)
+            return x
+
+    given = [torch.full((1, 3, *SIZE), float(value)) for value in range(3)]
+    make_timer(Shared(), SETTING, inputs=given).time_block(SPARSE, 6)
+    assert [float(x.mean()) for x in seen] == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_model_of_clips_gets_clips() -> None:
+    seen: list[Tensor] = []
+
+    class Clips(Spy):
+        frames = 5
+
+        def forward(self, x: Tensor, plan: Plan) -> Tensor:
+            seen.append(x)
+            return x
+
+    make_timer(Clips(), SETTING).time_block(SPARSE, 1)
+    assert seen[0].shape == (1, 3, 5, *SIZE)
+
+
 def test_forwards_run_in_inference_mode_in_the_setting_s_precision_and_threads() -> None:
     facts: list[tuple[bool, torch.dtype, bool, int]] = []
 
