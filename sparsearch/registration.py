@@ -8,12 +8,18 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-ADAPTERS = ("models.mmdet_adapter", "models.mmcv_safetensors", "samples.digits_dataset")
+ADAPTERS = (
+    "models.mmdet_adapter",
+    "models.classification_mmdet",
+    "models.mmcv_safetensors",
+    "samples.digits_dataset",
+    "search.datasets",
+)
 _AWAITED = "mmdet.models"
 
 
 def register() -> None:
-    """Import the adapters, each of which registers what it defines: backbones and hooks, weights, built-in data."""
+    """Import the adapters, each of which registers what it defines: backbones and hooks, models, weights, data sets."""
     for adapter in ADAPTERS:
         importlib.import_module(adapter)
 
