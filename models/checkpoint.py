@@ -102,6 +102,32 @@ def load_detector(detector: nn.Module, path: str | Path) -> LoadReport:
     return LoadReport(tuple(_PREFIX + name for name in fitted.ignored), fresh)
 
 
+def load_start(detector: nn.Module, path: str | Path) -> LoadReport:
+    """Load what a training starts from: the backbone strictly, of neck and heads whatever has the same name and shape.
+
+    So a detector can go on from one with other classes, but never, unnoticed, from a backbone that does not fit.
+
+    Returns:
+        entries of the file that were left out, and entries of the detector that keep their values.
+    Raises:
+        CheckpointError: the file's backbone does not fit, or it has none.
+    """
+    rest, inner = _split(read_checkpoint(path))
+    backbone = getattr(detector, "backbone", None)
+    if not isinstance(backbone, nn.Module) or not inner:
+        raise CheckpointError(
+            f"{path} holds no entries under {_PREFIX!r}, so it is no whole model; "
+            f"load a bare backbone with init_cfg=dict(type='Pretrained', checkpoint={str(path)!r}) of the backbone"
+        )
+    fitted = _fit(backbone, inner)
+    fresh = load_strictly(backbone, fitted.state, str(path), _indices(backbone) | fitted.optional)
+    own = {name: tensor for name, tensor in detector.state_dict().items() if not name.startswith(_PREFIX)}
+    same = {name: tensor for name, tensor in rest.items() if name in own and own[name].shape == tensor.shape}
+    detector.load_state_dict(same, strict=False)
+    left_out = (*(_PREFIX + name for name in fitted.ignored), *sorted(rest.keys() - same.keys()))
+    return LoadReport(left_out, (*(_PREFIX + name for name in fresh), *sorted(own.keys() - same.keys())))
+
+
 def _split(state: State) -> tuple[State, State]:
     """What is outside the backbone of a whole-model file, and what is inside."""
     inner = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items() if name.startswith(_PREFIX)}

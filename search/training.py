@@ -115,6 +115,7 @@ def train(
         if len(dataset) == 0:
             raise TargetError(f"config {config}: data.train has no image with annotations; check ann_file and classes")
         _check_start(settings)
+        _start_from(detector, settings)
         detector.CLASSES = dataset.CLASSES
         get_logger("mmdet", str(folder / "train.log"))
         train_detector(
@@ -206,6 +207,23 @@ def _check_start(settings: Any) -> None:
                 f"{field}={path!r} does not exist (looked from {Path.cwd()}); correct the config or pass "
                 f"--cfg-options {field}=FILE"
             )
+
+
+def _start_from(detector: Any, settings: Any) -> None:
+    """Load `load_from` as this project loads: mmcv's own loader passes over a backbone that does not fit."""
+    from models.checkpoint import load_start
+
+    path = settings.get("load_from")
+    if not path or "://" in path:
+        return
+    try:
+        report = load_start(detector, path)
+    except ModelError as error:
+        raise TargetError(f"load_from: {error}") from error
+    settings.load_from = None
+    for words, names in (("entries of the file left out", report.ignored), ("entries start fresh", report.fresh)):
+        if names:
+            print(f"load_from {path}: {len(names)} {words}: {', '.join(names[:4])}{', ...' * (len(names) > 4)}")
 
 
 def _reason(error: Exception) -> str:

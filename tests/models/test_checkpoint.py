@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from models.checkpoint import load_backbone, load_detector, read_checkpoint
+from models.checkpoint import load_backbone, load_detector, load_start, read_checkpoint
 from models.errors import CheckpointError
 from models.sparsevit import SparseViT
 from models.zoo import ZOO, build
@@ -37,6 +38,35 @@ def test_detector_file_gives_its_backbone_and_names_the_rest(tmp_path: Path) -> 
     report = load_backbone(copy, tmp_path / "a.safetensors")
     assert equal(source, copy)
     assert report.ignored == ("neck.weight",)
+
+
+class Whole(nn.Module):
+    """A backbone with something behind it."""
+
+    def __init__(self, classes: int, **options: object) -> None:
+        super().__init__()
+        self.backbone = tiny(**options)
+        self.neck = nn.Linear(2, 2)
+        self.head = nn.Linear(2, classes)
+
+
+def test_a_start_takes_the_backbone_strictly_and_of_the_rest_what_fits(tmp_path: Path) -> None:
+    source, target = Whole(80), Whole(10)
+    save_file({k: v.contiguous() for k, v in source.state_dict().items()}, tmp_path / "a.safetensors")
+    head = target.head.weight.clone()
+    report = load_start(target, tmp_path / "a.safetensors")
+    assert equal(source.backbone, target.backbone)
+    assert torch.equal(source.neck.weight, target.neck.weight)
+    assert torch.equal(head, target.head.weight)
+    assert report.ignored == report.fresh == ("head.bias", "head.weight")
+    with pytest.raises(CheckpointError, match="Check that the model's variant"):
+        load_start(Whole(80, embed_dims=16), tmp_path / "a.safetensors")
+
+
+def test_a_start_needs_a_whole_model(tmp_path: Path) -> None:
+    torch.save(tiny().state_dict(), tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="load a bare backbone with init_cfg"):
+        load_start(Whole(10), tmp_path / "a.pth")
 
 
 def test_half_precision_file_loads_into_a_float_model(tmp_path: Path) -> None:
