@@ -29,7 +29,7 @@ def run_directory(directory: Path) -> Iterator[GoldenResult]:
 
 
 def _checker(path: Path, content: dict) -> Checker | None:
-    from tests import golden_sparsevit, golden_stvit_r, golden_super_token
+    from tests import golden_hourglass, golden_sparsevit, golden_stvit_r, golden_super_token
 
     if "search_sampler" in content:
         from tests import golden_search
@@ -39,6 +39,8 @@ def _checker(path: Path, content: dict) -> Checker | None:
         return golden_stvit_r.check
     if golden_super_token.knows(path, content):
         return golden_super_token.check
+    if golden_hourglass.knows(path, content):
+        return golden_hourglass.check
     if path.stem.startswith("keys_"):
         return golden_sparsevit.check_keys if "sparsevit" in path.stem else None
     if "SparseViT" in content.get("reference_class", content.get("class", "")):

@@ -1,0 +1,135 @@
+"""The parts of a Swin transformer over frames, rows and columns, named as the authors' checkpoints name them.
+
+Letters: B samples, L tokens of a map, n windows, T tokens in a window, C channels.
+Source: Swin Transformer (arXiv 2103.14030), Video Swin Transformer (arXiv 2106.13230).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.drop_path import DropPath
+from models.hourglass_plan import Size
+from models.hourglass_rules import Padding
+from models.hourglass_windows import Windows, take, with_blank
+from models.stvit_r_layers import FeedForward
+
+
+class PatchEmbed(nn.Module):
+    """Images or clips to tokens: a convolution with kernel = stride, zero-padded at the end of every axis."""
+
+    def __init__(self, in_channels: int, channels: int, patch: Size, norm: bool) -> None:
+        super().__init__()
+        self.patch = patch
+        flat = patch[0] == 1
+        self.proj: nn.Conv2d | nn.Conv3d
+        if flat:
+            self.proj = nn.Conv2d(in_channels, channels, patch[1:], patch[1:])
+        else:
+            self.proj = nn.Conv3d(in_channels, channels, patch, patch)
+        if norm:
+            self.norm: nn.LayerNorm | None = nn.LayerNorm(channels)
+        else:
+            self.norm = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, [frames,] height, width) -> (B, L, C)."""
+        axes = zip(reversed(x.shape[2:]), reversed(self.patch), strict=False)
+        ends = [-length % side for length, side in axes]
+        if any(ends):
+            x = F.pad(x, [amount for end in ends for amount in (0, end)])
+        tokens: Tensor = self.proj(x).flatten(2).transpose(1, 2)
+        return tokens if self.norm is None else self.norm(tokens)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention inside windows.
+
+    Args:
+        channels, heads: C, a multiple of the heads.
+        window: tokens per axis that the table of relative positions is for.
+        qkv_bias: bias in the query/key/value projection.
+        qk_scale: factor on the logits; None means (C / heads) ** -0.5.
+    """
+
+    def __init__(
+        self, channels: int, heads: int, window: Size, qkv_bias: bool = True, qk_scale: float | None = None
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.scale = qk_scale or (channels // heads) ** -0.5
+        rows = (2 * window[0] - 1) * (2 * window[1] - 1) * (2 * window[2] - 1)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(rows, heads))
+        self.qkv = nn.Linear(channels, 3 * channels, bias=qkv_bias)
+        self.proj = nn.Linear(channels, channels)
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+
+    def forward(self, tokens: Tensor, where: Windows, bias: Tensor, blank: Tensor | None) -> Tensor:
+        """(B, L, C) -> (B, L, C).
+
+        Args:
+            where: the windows.
+            bias: added to the logits, (heads, T, T).
+            blank: (C,) what stands where a window hangs over the border; None: zero.
+        """
+        samples, _, channels = tokens.shape
+        if where.padded:
+            # tokens are projected before they are copied into windows: what hangs over the border costs nothing
+            absent = self.qkv.bias if blank is None else self.qkv(blank)
+            rows = take(with_blank(self.qkv(tokens), absent, True), where.gather)
+        else:
+            rows = self.qkv(take(tokens, where.gather))
+        rows = rows.view(samples, where.total, where.tokens, 3, self.heads, channels // self.heads)
+        mixed, first = [], 0
+        for count, mask in where.runs:
+            run = rows[:, first : first + count].flatten(0, 1)
+            total = bias if mask is None else bias + mask.to(bias.dtype)
+            query, key, value = run.permute(2, 0, 3, 1, 4).unbind(0)
+            # four dimensions, or the fused kernel of the CPU is not taken
+            output = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=total.to(query.dtype).unsqueeze(0), scale=self.scale
+            )
+            mixed.append(output.transpose(1, 2).reshape(samples, count * where.tokens, channels))
+            first += count
+        together = mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
+        result: Tensor = self.proj(take(together, where.scatter))
+        return result
+
+
+class Block(nn.Module):
+    """norm, windowed attention, norm, MLP, each half with a residual connection.
+
+    Args:
+        window: tokens per axis that the table of relative positions is for.
+        drop_path: probability that a half is dropped while training.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        window: Size,
+        mlp_ratio: float,
+        qkv_bias: bool,
+        qk_scale: float | None,
+        drop_path: float,
+    ) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(channels)
+        self.attn = Attention(channels, heads, window, qkv_bias, qk_scale)
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = FeedForward(channels, int(channels * mlp_ratio))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, tokens: Tensor, where: Windows, bias: Tensor, padding: Padding) -> Tensor:
+        """(B, L, C) -> (B, L, C).
+
+        Args:
+            where: the windows.
+            bias: of relative positions, (heads, T, T).
+            padding: see `Padding`.
+        """
+        blank = self.norm1.bias if padding == "before_norm" else None
+        tokens = tokens + self.drop_path(self.attn(self.norm1(tokens), where, bias, blank))
+        output: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+        return output
