@@ -6,7 +6,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from models.plan import Plan
-from models.zoo import ZOO, Backbone, build
+from models.zoo import FAMILIES, ZOO, Backbone, build
 from search.errors import TargetError
 
 
@@ -59,7 +59,8 @@ def load(name: str, checkpoint: Path | None, scope: str) -> tuple[nn.Module, Bac
     detector = build_detector(config)
     if not all(hasattr(detector.backbone, part) for part in ("space", "work")):
         raise TargetError(
-            f"config {name}: backbone {type(detector.backbone).__name__} has no sparsity knobs; use SparseViT"
+            f"config {name}: backbone {type(detector.backbone).__name__} has no sparsity knobs; "
+            f"use one of {', '.join(family.type for family in FAMILIES)}"
         )
     if checkpoint is not None and scope == "model":
         load_detector(detector, checkpoint)

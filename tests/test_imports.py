@@ -1,6 +1,7 @@
 """The direction of imports, and the parts that must load without torch, Ray, mmdet or FastAPI."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ WAITING: set[str] = set()
 TORCH_ONLY = ("models", "latency")
 """Packages that run where only torch is installed."""
 GUESTS = {"mmcv", "mmdet", "ray", "optuna", "fastapi", "sqlalchemy", "alembic", "pandas", "typer", "rich", "torchpack"}
-ADAPTERS = {"models/mmdet_adapter.py", "models/mmcv_safetensors.py"}
-"""The files of `TORCH_ONLY` packages that exist to meet a guest."""
+ADAPTERS = ("mmdet", "mmcv")
+"""A file of `TORCH_ONLY` packages that exists to meet a guest has one of these words in its name."""
 
 THINKING = (
     "models.plan",
@@ -91,9 +92,26 @@ def test_models_and_latency_meet_other_libraries_in_adapters_only() -> None:
         for package in TORCH_ONLY
         for path in sources(package)
         for name in imported_modules(path)
-        if name.split(".")[0] in GUESTS and str(path.relative_to(ROOT)) not in ADAPTERS
+        if name.split(".")[0] in GUESTS and not set(ADAPTERS) & set(path.stem.split("_"))
     ]
     assert strangers == []
+
+
+def test_nothing_in_search_or_latency_names_a_backbone() -> None:
+    """A family costs a line in the zoo, not one in the search. Sources may be cited, so docstrings and comments may."""
+    families = r"sparse_?vit|stvit|super_?token|svit|vit_?adapter|hourglass|swin|resnet"
+    named = []
+    for package in ("search", "latency"):
+        for path in sources(package):
+            tree = ast.parse(path.read_text())
+            texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+            for node in ast.walk(tree):
+                words = [getattr(node, name, None) for name in ("id", "attr", "name", "module", "arg")]
+                if isinstance(node, ast.Constant) and id(node) not in texts:
+                    words.append(node.value)
+                if any(isinstance(word, str) and re.search(families, word, re.IGNORECASE) for word in words):
+                    named.append(f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', '?')}")
+    assert named == []
 
 
 def test_nothing_imports_the_tests() -> None:
