@@ -47,7 +47,7 @@ STVIT_R: Mapping[str, StvitRSize] = MappingProxyType(
         "stvit_r_tiny": StvitRSize(96, (2, 2, 6, 2), (3, 6, 12, 24), 0.2, (800, 1344), _SOURCE),
         "stvit_r_small": StvitRSize(96, (2, 2, 18, 2), (3, 6, 12, 24), 0.2, (800, 1344), _SOURCE),
         "stvit_r_base": StvitRSize(128, (2, 2, 18, 2), (4, 8, 16, 32), 0.3, (800, 1344), _SOURCE),
-        "stvit_r_nano": StvitRSize(24, (2, 2, 6, 2), (1, 2, 4, 8), 0.0, (336, 336), "built-in digits model"),
+        "stvit_r_nano": StvitRSize(24, (2, 2, 12, 2), (1, 2, 4, 8), 0.0, (336, 336), "built-in digits model"),
     }
 )
 """Backbones for detection."""

@@ -19,7 +19,7 @@ class SuperTokenSize:
         drop_path_rate: of training from scratch.
         input_size: (height, width) in pixels it is usually run at.
         source: where the numbers come from.
-        grid: cells per stage, a name in `GRIDS`; that of classification has a classifier on top.
+        grid: cells per stage, or a name in `GRIDS`; that of classification has a classifier on top.
     """
 
     embed_dims: tuple[int, ...]
@@ -29,7 +29,7 @@ class SuperTokenSize:
     drop_path_rate: float
     input_size: tuple[int, int]
     source: str
-    grid: str = "classification"
+    grid: str | tuple[int, ...] = "classification"
 
     @property
     def options(self) -> dict[str, Any]:
@@ -40,7 +40,8 @@ class SuperTokenSize:
     @property
     def geometry(self) -> SuperTokenGeometry:
         """The integers: super tokens, work and space."""
-        own = tuple(BlockSetting((side, side)) for side in GRIDS[self.grid])
+        sides = GRIDS[self.grid] if isinstance(self.grid, str) else self.grid
+        own = tuple(BlockSetting((side, side)) for side in sides)
         head = (1024, 1000) if self.grid == "classification" else None
         return SuperTokenGeometry(self.embed_dims, self.depths, own, head=head)
 
@@ -66,7 +67,7 @@ STVIT_BACKBONES: Mapping[str, SuperTokenSize] = MappingProxyType(
     {
         **{f"{name}_backbone": replace(size, grid="detection", input_size=(800, 1280)) for name, size in STVIT.items()},
         "stvit_nano_backbone": SuperTokenSize(
-            (24, 48, 96, 160), (1, 2, 4, 1), (1, 2, 4, 5), (None,) * 4, 0.0, (336, 336), "built-in digits", "detection"
+            (24, 48, 96, 160), (1, 2, 4, 1), (1, 2, 4, 5), (None,) * 4, 0.0, (336, 336), "built-in digits", (4, 2, 1, 1)
         ),
     }
 )

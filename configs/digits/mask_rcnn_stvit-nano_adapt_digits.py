@@ -1,0 +1,9 @@
+# step 2 of 2, sparsity-aware adaptation: every iteration under a random plan, from the dense detector
+_base_ = "./mask_rcnn_stvit-nano_dense_digits.py"
+optimizer = dict(lr=5e-4)
+runner = dict(max_epochs=4)
+custom_hooks = [
+    dict(type="NumClassCheckHook"),
+    dict(type="SparsityAdaptationHook", seed=0),
+]
+load_from = "work_dirs/mask_rcnn_stvit-nano_dense_digits/latest.pth"

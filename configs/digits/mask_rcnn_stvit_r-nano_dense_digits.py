@@ -1,0 +1,11 @@
+# step 1 of 2, dense training on crops of 224 pixels, from the built-in SparseViT as far as STViT-R is a Swin:
+#   python -m samples.start THIS samples/weights/digits_dense.safetensors work_dirs/stvit_r_start.safetensors
+_base_ = [
+    "../_base_/models/mask_rcnn_stvit_r-nano_fpn.py",
+    "../_base_/datasets/digits_instance.py",
+    "../_base_/schedules/adamw_digits.py",
+    "../_base_/default_runtime.py",
+]
+runner = dict(max_epochs=6)
+evaluation = dict(interval=3)
+load_from = "work_dirs/stvit_r_start.safetensors"

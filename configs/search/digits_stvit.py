@@ -1,0 +1,8 @@
+# what `--target digits-stvit` searches, see digits_sparsevit.py
+_base_ = "../digits/mask_rcnn_stvit-nano_dense_digits.py"
+data = dict(
+    search=dict(type="DigitsDataset", split="search", pipeline={{_base_.test_pipeline}}),
+    confirm=dict(type="DigitsDataset", split="confirm", pipeline={{_base_.test_pipeline}}),
+    report=dict(type="DigitsDataset", split="report", pipeline={{_base_.test_pipeline}}),
+)
+finetune = dict(lr=1e-4, max_epochs=3, step=[2], warmup_iters=50)
