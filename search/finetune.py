@@ -21,7 +21,7 @@ from search.records import Job
 from search.targets import Target
 
 EPOCHS_FILE = "epochs.jsonl"
-"""One JSON object per evaluated epoch of a run: epoch (0: before training) and mAP in 0..100."""
+"""One JSON object per evaluated epoch of a run: epoch (0: before training) and metrics in 0..100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def run(chosen: Sequence[Finalist], folder: Path, metric: str, options: Options)
     Args:
         chosen: what to train.
         folder: runs and the state of Ray Tune; the same folder resumes.
-        metric: what decides, "bbox_mAP" or "segm_mAP".
+        metric: what decides, such as "bbox_mAP" or "top1".
         options: how.
     Raises:
         SearchError: every training failed; names the logs.

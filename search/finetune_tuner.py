@@ -8,6 +8,7 @@ from typing import Any
 
 from search.finetune import Finalist, Options, append_epoch, epochs_of, read_epochs
 from search.pools.ray_cluster import Cluster
+from search.tasks import METRICS
 
 _STATE = "tune"
 _AFTER_EVALUATION = 80
@@ -139,7 +140,7 @@ def _register(tell: Any) -> None:
 
         def _report(self, runner: Any, epoch: int) -> None:
             found = runner.log_buffer.output
-            metrics = {name: round(100 * float(value), 4) for name, value in found.items() if name.endswith("_mAP")}
+            metrics = {name: round(100 * float(value), 4) for name, value in found.items() if name in METRICS}
             if metrics:
                 tell(epoch, metrics)
 

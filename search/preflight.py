@@ -7,8 +7,7 @@ from search.errors import JobError
 from search.home import Home
 from search.records import Job
 from search.targets import Target, find
-
-METRICS = ("bbox_mAP", "segm_mAP")
+from search.tasks import TASKS
 
 
 def preflight(job: Job, home: Home, stored: bool = False) -> Target:
@@ -26,8 +25,11 @@ def preflight(job: Job, home: Home, stored: bool = False) -> Target:
     target.check()
     if job.sampler not in SAMPLERS:
         raise JobError(f"sampler={job.sampler!r} is unknown; choose one of {', '.join(SAMPLERS)}")
-    if job.metric not in METRICS:
-        raise JobError(f"metric={job.metric!r} is unknown; choose one of {', '.join(METRICS)}")
+    metrics = TASKS[target.kind].metrics
+    if job.metric not in metrics:
+        raise JobError(
+            f"metric={job.metric!r} is unknown for {target.kind} targets; choose one of {', '.join(metrics)}"
+        )
     _check_device(job, target)
     if not stored and job.output is not None and Path(job.output).exists():
         raise JobError(f"output={job.output} exists already; choose another folder or remove it")

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from api.schemas.base import Knob, Told
+from search.tasks import Kind
 
 
 class KnobSpace(Told):
@@ -41,7 +42,7 @@ class TargetBody(Told):
     """A model, its weights and its data, under the name that requests use."""
 
     name: str
-    kind: Literal["detection", "synthetic"]
+    kind: Kind
     description: str
     metric: str
     """What is maximised."""

@@ -25,7 +25,7 @@ from search.targets import Target
 _MEMBER = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9][A-Za-z0-9._-]*")
 _MOST_BYTES = 8 << 30
 TOLERANCE = 0.2
-"""Difference in mAP that other versions of libraries may make."""
+"""Difference in the metric (0..100) that other versions of libraries may make."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from search.tasks import METRICS
 from sparsearch.views.asked import Asked
 from sparsearch.views.ending import Ending, Found
 from sparsearch.views.progress import latency
@@ -54,5 +55,5 @@ def _latency(took: Timed | None) -> str:
 
 
 def _scores(metrics: Mapping[str, float] | None) -> str:
-    shown = {name: value for name, value in (metrics or {}).items() if name in ("bbox_mAP", "segm_mAP")}
+    shown = {name: value for name, value in (metrics or {}).items() if name in METRICS}
     return ", ".join(f"{name} {value:.2f}" for name, value in shown.items())
