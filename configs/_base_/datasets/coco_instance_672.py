@@ -1,33 +1,6 @@
 # COCO with the published augmentation; tested at 672 x 672, which no stage of SparseViT needs to pad
-dataset_type = "CocoDataset"
-data_root = "data/coco/"
+_base_ = "./coco_instance_mstrain.py"
 img_norm_cfg = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
-short_sides = [(side, 1333) for side in range(480, 801, 32)]
-train_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
-    dict(type="RandomFlip", flip_ratio=0.5),
-    dict(
-        type="AutoAugment",
-        policies=[
-            [dict(type="Resize", img_scale=short_sides, multiscale_mode="value", keep_ratio=True)],
-            [
-                dict(
-                    type="Resize",
-                    img_scale=[(400, 1333), (500, 1333), (600, 1333)],
-                    multiscale_mode="value",
-                    keep_ratio=True,
-                ),
-                dict(type="RandomCrop", crop_type="absolute_range", crop_size=(384, 600), allow_negative_crop=True),
-                dict(type="Resize", img_scale=short_sides, multiscale_mode="value", override=True, keep_ratio=True),
-            ],
-        ],
-    ),
-    dict(type="Normalize", **img_norm_cfg),
-    dict(type="Pad", size_divisor=32),
-    dict(type="DefaultFormatBundle"),
-    dict(type="Collect", keys=["img", "gt_bboxes", "gt_labels", "gt_masks"]),
-]
 test_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(
@@ -44,26 +17,4 @@ test_pipeline = [
         ],
     ),
 ]
-data = dict(
-    samples_per_gpu=2,
-    workers_per_gpu=2,
-    train=dict(
-        type=dataset_type,
-        ann_file=data_root + "annotations/instances_train2017.json",
-        img_prefix=data_root + "train2017/",
-        pipeline=train_pipeline,
-    ),
-    val=dict(
-        type=dataset_type,
-        ann_file=data_root + "annotations/instances_val2017.json",
-        img_prefix=data_root + "val2017/",
-        pipeline=test_pipeline,
-    ),
-    test=dict(
-        type=dataset_type,
-        ann_file=data_root + "annotations/instances_val2017.json",
-        img_prefix=data_root + "val2017/",
-        pipeline=test_pipeline,
-    ),
-)
-evaluation = dict(interval=1, metric=["bbox", "segm"])
+data = dict(val=dict(pipeline=test_pipeline), test=dict(pipeline=test_pipeline))

@@ -1,4 +1,4 @@
-# a small Mask R-CNN for the built-in digits with STViT-R: two dumbbells; being newly trained, it hides exactly the padding
+# a small Mask R-CNN for the built-in digits with STViT-R: two dumbbells; newly trained, it hides exactly the padding
 _base_ = "./mask_rcnn_nano_fpn.py"
 model = dict(
     backbone=dict(
