@@ -91,6 +91,10 @@ def load_detector(detector: nn.Module, path: str | Path) -> LoadReport:
         CheckpointError: lists missing and unexpected keys, and shapes that differ.
     """
     state = read_checkpoint(path)
+    if isinstance(detector, FitsCheckpoints):  # classifiers are released as bare backbones
+        whole_model = detector.fit_checkpoint(state)
+        fresh = load_strictly(detector, whole_model.state, str(path), _indices(detector) | whole_model.optional)
+        return LoadReport(whole_model.ignored, fresh)
     rest, inner = _split(state)
     backbone = getattr(detector, "backbone", None)
     if not isinstance(backbone, nn.Module) or not inner:

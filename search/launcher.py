@@ -16,7 +16,7 @@ from pathlib import Path
 from search.errors import LaunchError, TargetError
 from search.home import Home
 from search.ranks import detect, forget, join
-from search.targets import Target, add, targets
+from search.targets import Target, add, kind_of_config, targets
 
 REFUSED = 2
 """Exit code of a request that was refused before anything was stored."""
@@ -120,6 +120,7 @@ def register(config: Path, checkpoint: Path, home: Home) -> Target:
     # two configs of one name are two targets
     suffix = hashlib.sha256("\n".join(map(str, files)).encode()).hexdigest()[:8]
     # the published search times batches of four
-    target = Target(name=f"{stem[:50]}-{suffix}", config=files[0], checkpoint=files[1], batch=4)
+    name, kind = f"{stem[:50]}-{suffix}", kind_of_config(files[0])
+    target = Target(name=name, kind=kind, config=files[0], checkpoint=files[1], batch=4)
     add(target, home)
     return target

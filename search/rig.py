@@ -107,6 +107,6 @@ def set_up(job: Job, target: Target) -> Rig:
         from search.rigs.synthetic import SyntheticRig
 
         return SyntheticRig(job, target)
-    from search.rigs.detection import DetectionRig
+    from search.rigs.model import ModelRig
 
-    return DetectionRig(job, target)
+    return ModelRig(job, target)

@@ -1,5 +1,6 @@
 """The files of a target, looked at without importing, running or unpickling anything in them."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -43,6 +44,37 @@ def check_checkpoint(path: Path) -> None:
         raise TargetError(f"checkpoint {path} is no safetensors file (or is cut short); copy it again") from None
     if 8 + length + end != size:
         raise TargetError(f"checkpoint {path} has {size} bytes, its header says {8 + length + end}; copy it again")
+
+
+def model_type(path: Path) -> str | None:
+    """The `type` that a config, or the nearest file it is based on, gives its `model`; None: nobody says.
+
+    Read from the text: a config is a program, and a target is added without running it.
+    """
+    for file in config_chain(path):
+        try:
+            statements = ast.parse(file.read_bytes()).body
+        except (SyntaxError, ValueError):
+            continue
+        for statement in statements:
+            if isinstance(statement, ast.Assign) and [ast.unparse(one) for one in statement.targets] == ["model"]:
+                found = _entry(statement.value, "type")
+                if found is not None:
+                    return found
+    return None
+
+
+def _entry(value: ast.expr, name: str) -> str | None:
+    """A string of `dict(name="...")` or `{"name": "..."}`."""
+    pairs: list[tuple[object, ast.expr]] = []
+    if isinstance(value, ast.Call):
+        pairs = [(keyword.arg, keyword.value) for keyword in value.keywords]
+    elif isinstance(value, ast.Dict):
+        pairs = [(getattr(key, "value", None), one) for key, one in zip(value.keys, value.values, strict=True)]
+    for key, one in pairs:
+        if key == name and isinstance(one, ast.Constant) and isinstance(one.value, str):
+            return one.value
+    return None
 
 
 def config_chain(path: Path, seen: frozenset[Path] = frozenset()) -> list[Path]:

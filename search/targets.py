@@ -21,7 +21,8 @@ from typing import Any, Literal, TypeAlias
 from search.errors import TargetError
 from search.evaluators.synthetic import option_problem
 from search.home import Home
-from search.target_files import check_checkpoint, check_config, config_chain
+from search.target_files import check_checkpoint, check_config, config_chain, model_type
+from search.tasks import KINDS, TASKS, Kind, kind_of_model
 
 Scope: TypeAlias = Literal["backbone", "model"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -38,14 +39,15 @@ class Target:
 
     Args:
         name: what users type; [a-z0-9_-].
-        kind: "detection" (an mmdet config) or "synthetic" (closed-form accuracy, for simulated searches only).
+        kind: "detection", "classification" or "video" (mmdet configs; `kind_of_config` tells which), or "synthetic"
+            (closed-form accuracy, for simulated searches only).
         config: mmdet config file; None for synthetic targets.
         checkpoint: weights (.safetensors or .pth); None for synthetic targets.
         input_size: (height, width) in pixels that latency is measured at by default.
         batch: images per forward that latency is measured at by default.
         scope: what is timed by default.
         device: default device; None: the user's choice.
-        metric: what is maximised by default.
+        metric: what is maximised by default; empty: the first metric of the kind.
         description: one line.
         options: of synthetic targets: `delay_s` (pause per evaluation), `log` (file that gets a line per evaluation),
             `fault` and `fault_share` (see `SyntheticEvaluator`).
@@ -54,22 +56,29 @@ class Target:
     """
 
     name: str
-    kind: Literal["detection", "synthetic"] = "detection"
+    kind: Kind = "detection"
     config: Path | None = None
     checkpoint: Path | None = None
     input_size: tuple[int, int] = (672, 672)
     batch: int = 1
     scope: Scope = "backbone"
     device: str | None = None
-    metric: str = "bbox_mAP"
+    metric: str = ""
     description: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise TargetError(f"target name {self.name!r} must be lower-case letters, digits, - and _ (at most 64)")
-        if self.kind not in ("detection", "synthetic"):
-            raise TargetError(f"target {self.name}: kind={self.kind!r} is unknown; choose detection")
+        if self.kind not in KINDS:
+            raise TargetError(f"target {self.name}: kind={self.kind!r} is unknown; choose one of {', '.join(KINDS)}")
+        if not self.metric:
+            object.__setattr__(self, "metric", TASKS[self.kind].metrics[0])
+        if self.metric not in TASKS[self.kind].metrics:
+            raise TargetError(
+                f"target {self.name}: metric={self.metric!r} is unknown for {self.kind} targets; choose one of "
+                f"{', '.join(TASKS[self.kind].metrics)}"
+            )
         if len(self.input_size) != 2 or not all(_count(side) for side in self.input_size):
             raise TargetError(f"target {self.name}: input_size={self.input_size!r} must be [height, width] in pixels")
         if not _count(self.batch):
@@ -152,6 +161,11 @@ class Target:
         return cls(**values)
 
 
+def kind_of_config(path: Path) -> Kind:
+    """What a config is about, by the type of its model; read, not run."""
+    return kind_of_model(model_type(path) if path.is_file() else None)
+
+
 def targets(home: Home | None = None) -> dict[str, Target]:
     """Every target by name: the built-in ones, then the user's.
 
@@ -159,7 +173,7 @@ def targets(home: Home | None = None) -> dict[str, Target]:
         TargetError: the user's file cannot be read.
     """
     path = (home or Home.default()).targets
-    return {**BUILTIN, **{name: Target.from_dict({**table, "name": name}) for name, table in _read(path).items()}}
+    return {**BUILTIN, **{name: _target(name, table) for name, table in _read(path).items()}}
 
 
 def find(name: str, home: Home | None = None) -> Target:
@@ -223,8 +237,16 @@ def _builtin() -> dict[str, Target]:
         paths: dict[str, Any] = {
             file: (_BUILTIN.parent / table[file]).resolve() for file in ("config", "checkpoint") if file in table
         }
-        found[name] = Target.from_dict({**table, **paths, "name": name})
+        found[name] = _target(name, {**table, **paths})
     return found
+
+
+def _target(name: str, table: Mapping[str, Any]) -> Target:
+    """A table of a file; the kind of a real model may be left to its config to say."""
+    kind: dict[str, Any] = {}
+    if "kind" not in table and isinstance(table.get("config"), str | Path):
+        kind = {"kind": kind_of_config(Path(table["config"]).expanduser())}
+    return Target.from_dict({**kind, **table, "name": name})
 
 
 BUILTIN: Mapping[str, Target] = MappingProxyType(_builtin())

@@ -1,4 +1,4 @@
-"""What is timed, as a module with `forward(x, plan)`: a backbone, or a whole detector up to its heads' raw outputs."""
+"""What is timed, as a module with `forward(x, plan)`: a backbone, or a whole model up to its heads' raw outputs."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -10,23 +10,31 @@ from models.zoo import FAMILIES, ZOO, Backbone, build
 from search.errors import TargetError
 
 
-class WholeDetector(nn.Module):
-    """An mmdet detector under a plan, images to raw outputs of its heads, without decoding or suppression.
+class WholeModel(nn.Module):
+    """A model of an mmdet config under a plan: images, or clips, to raw outputs of its heads.
+
+    Detections are neither decoded nor suppressed, scores of classes not normalised.
 
     Args:
-        detector: with a backbone of this project.
+        model: with a backbone of this project.
     """
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.detector = detector
+        self.model = model
+
+    @property
+    def frames(self) -> int | None:
+        """Frames of a clip; None: the model takes images."""
+        frames = getattr(self.model.backbone, "frames", None)
+        return frames if isinstance(frames, int) else None
 
     def forward(self, x: Tensor, plan: Plan) -> Any:
-        """Raw outputs for images of shape (batch, 3, height, width)."""
+        """Raw outputs for images of shape (batch, 3, height, width), or clips (batch, 3, frames, height, width)."""
         from models.mmdet_adapter import use_plan
 
         with use_plan(plan):
-            return cast(Any, self.detector).forward_dummy(x)
+            return cast(Any, self.model).forward_dummy(x)
 
 
 def load(name: str, checkpoint: Path | None, scope: str) -> tuple[nn.Module, Backbone]:
@@ -55,7 +63,7 @@ def load(name: str, checkpoint: Path | None, scope: str) -> tuple[nn.Module, Bac
 
     config = read_config(Path(name))
     if "model" not in config:
-        raise TargetError(f"config {name} has no `model`; give an mmdet detection config")
+        raise TargetError(f"config {name} has no `model`; give an mmdet config")
     detector = build_detector(config)
     if not all(hasattr(detector.backbone, part) for part in ("space", "work")):
         raise TargetError(
@@ -66,4 +74,4 @@ def load(name: str, checkpoint: Path | None, scope: str) -> tuple[nn.Module, Bac
         load_detector(detector, checkpoint)
     elif checkpoint is not None:
         load_backbone(detector.backbone, checkpoint)
-    return (WholeDetector(detector) if scope == "model" else detector.backbone), detector.backbone
+    return (WholeModel(detector) if scope == "model" else detector.backbone), detector.backbone

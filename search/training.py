@@ -1,4 +1,4 @@
-"""Training and testing of detectors through mmdet 2.28: `sparsearch train`, `sparsearch test`, fine-tuning.
+"""Training and testing of models through mmdet 2.28: `sparsearch train`, `sparsearch test`, fine-tuning.
 
 mmdet is imported late. On CPU, several ranks train over gloo, which mmdet alone refuses.
 """
@@ -17,6 +17,7 @@ from unittest import mock
 from models.errors import ModelError
 from search import ranks
 from search.errors import TargetError
+from search.tasks import TASKS, kind_of_model
 
 Launcher = Literal["none", "pytorch", "mpi"]
 
@@ -53,7 +54,7 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> A
         _forget_frames(error)
         raise TargetError(f"config {path} cannot be read: {type(error).__name__}: {error}; correct the file") from error
     if "model" not in config or "data" not in config:
-        raise TargetError(f"config {path} has no `model` or no `data`; give an mmdet detection config")
+        raise TargetError(f"config {path} has no `model` or no `data`; give an mmdet config")
     return config
 
 
@@ -75,7 +76,7 @@ def train(
     seed: int = 0,
     validate: bool = True,
 ) -> Trained:
-    """Train a detector as its config says; logs go to the console and to `work_dir`.
+    """Train a detector or a classifier as its config says; logs go to the console and to `work_dir`.
 
     Args:
         config: mmdet config file.
@@ -101,9 +102,8 @@ def train(
     gpu = torch.cuda.is_available()
     settings.work_dir, settings.seed, settings.auto_resume = str(folder), seed, resume
     settings.device, settings.gpu_ids = ("cuda", [0]) if gpu else ("cpu", [0])
-    if not gpu and settings.get("fp16") is not None:
-        print("fp16 is left out: this machine has no GPU")
-        settings.pop("fp16")
+    if not gpu:
+        _leave_out_fp16(settings)
     set_random_seed(seed)
     with _together(launcher, gpu) as distributed:
         try:
@@ -114,6 +114,7 @@ def train(
             raise TargetError(f"config {config}: {_reason(error)}") from error
         if len(dataset) == 0:
             raise TargetError(f"config {config}: data.train has no image with annotations; check ann_file and classes")
+        _check_classes(config, detector, dataset)
         _check_start(settings)
         _start_from(detector, settings)
         detector.CLASSES = dataset.CLASSES
@@ -133,13 +134,15 @@ def train(
 def test(
     config: str | Path,
     checkpoint: str | Path,
-    metrics: Sequence[str] = ("bbox", "segm"),
+    metrics: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:
-    """COCO metrics of a detector on `data.test` of its config, under the plan of the config.
+    """COCO metrics of a detector, or accuracy of a classifier, on `data.test` of its config, under the config's plan.
 
+    Args:
+        metrics: "bbox" and "segm", or "top_k_accuracy" and "mean_class_accuracy"; empty: the usual ones of the task.
     Returns:
-        mmdet's names and values in 0..1, such as `bbox_mAP`.
+        names and values in 0..1, such as `bbox_mAP` or `top1`.
     Raises:
         TargetError: the config, its data or the checkpoint cannot be used.
     """
@@ -152,16 +155,23 @@ def test(
     from models.checkpoint import load_detector
 
     settings = read_config(config, options)
+    kind = kind_of_model(settings.model.get("type"))
+    task = TASKS[kind]
+    if unknown := [name for name in metrics if name not in task.asked]:
+        raise TargetError(f"--eval {unknown[0]!r} means nothing for {kind}; choose {' or '.join(task.asked)}")
     try:
         dataset = build_dataset(settings.data.test, {"test_mode": True})
         detector = build_detector(settings.model)
         load_detector(detector, checkpoint)
     except (FileNotFoundError, ModelError, KeyError, TypeError) as error:
         raise TargetError(f"config {config}: {_reason(error)}") from error
-    loader = build_dataloader(dataset, samples_per_gpu=1, workers_per_gpu=0, dist=False, shuffle=False)
+    _check_classes(config, detector, dataset)
+    # detectors pad the images of a batch, which changes their results; classifiers get images of one size
+    batch = 1 if kind == "detection" else settings.data.get("test_dataloader", {}).get("samples_per_gpu", 1)
+    loader = build_dataloader(dataset, samples_per_gpu=batch, workers_per_gpu=0, dist=False, shuffle=False)
     device = 0 if torch.cuda.is_available() else -1
     results = single_gpu_test(MMDataParallel(detector.eval(), device_ids=[device]), loader)
-    found = dataset.evaluate(results, metric=list(metrics))
+    found = dataset.evaluate(results, metric=list(metrics or task.default))
     return {name: float(value) for name, value in found.items() if isinstance(value, float)}
 
 
@@ -197,6 +207,30 @@ def _cpu_ddp(detector: Any, device: str, device_ids: Sequence[int], **options: A
     from mmcv.parallel import MMDistributedDataParallel
 
     return MMDistributedDataParallel(detector, **options)
+
+
+def _leave_out_fp16(settings: Any) -> None:
+    """Half precision needs a GPU; both ways of asking for it, mmdet's field and mmcv's accumulating hook."""
+    hook = settings.get("optimizer_config") or {}
+    if settings.get("fp16") is None and "Fp16" not in str(hook.get("type", "")):
+        return
+    print("fp16 is left out: this machine has no GPU")
+    settings.pop("fp16", None)
+    if "Fp16" in str(hook.get("type", "")):
+        settings.optimizer_config = {
+            **{name: value for name, value in hook.items() if name != "loss_scale"},
+            "type": hook["type"].replace("Fp16", ""),
+        }
+
+
+def _check_classes(config: str | Path, model: Any, dataset: Any) -> None:
+    """A classifier and its data must count the same classes, or labels mean something else."""
+    counted = getattr(model, "num_classes", None)
+    if counted is not None and counted != len(dataset.CLASSES):
+        raise TargetError(
+            f"config {config}: the model tells {counted} classes apart, {dataset.img_prefix} has "
+            f"{len(dataset.CLASSES)}; is a class folder missing, or num_classes wrong?"
+        )
 
 
 def _check_start(settings: Any) -> None:

@@ -17,7 +17,7 @@ ORDER_SEED = 0
 
 @dataclass(frozen=True)
 class Split:
-    """Images of one split in their common order.
+    """Images (or videos) of one split in their common order.
 
     Args:
         name: "search", "confirm" or "report".
@@ -69,16 +69,17 @@ def open_split(config: Any, name: str, images: int | None = None) -> Split:
     for position in positions:
         path = Path(dataset.img_prefix or "") / dataset.data_infos[position]["filename"]
         if not path.is_file():
-            raise TargetError(f"split {name!r}: image {path} is missing; check img_prefix or copy the images")
+            raise TargetError(f"split {name!r}: image {path} is missing; check its path or copy the images")
     return Split(name, dataset, tuple(positions), _digest(dataset, positions))
 
 
 def _annotations(dataset: Any) -> str:
-    return str(getattr(dataset, "ann_file", "?"))
+    return str(getattr(dataset, "ann_file", None) or getattr(dataset, "img_prefix", "?"))
 
 
 def _digest(dataset: Any, positions: list[int]) -> str:
-    digest = hashlib.sha256(Path(dataset.ann_file).read_bytes())
+    # a set without a list has its labels in the names of its files
+    digest = hashlib.sha256(Path(dataset.ann_file).read_bytes() if dataset.ann_file else b"")
     for position in positions:
         digest.update(dataset.data_infos[position]["filename"].encode() + b"\0")
     return digest.hexdigest()

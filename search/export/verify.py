@@ -123,7 +123,12 @@ def _rig(folder: Path, manifest: dict[str, Any], wanted: Wanted) -> tuple[Job, R
     if stated["kind"] == "synthetic":
         return job, set_up(job, Target(name=stated["name"], kind="synthetic"))
     weights = parse((folder / CONFIG).read_text(encoding="utf-8"))["load_from"].removeprefix(BESIDE)
-    target = Target(name=stated["name"], config=(folder / CONFIG).absolute(), checkpoint=(folder / weights).absolute())
+    target = Target(
+        name=stated["name"],
+        kind=stated["kind"],
+        config=(folder / CONFIG).absolute(),
+        checkpoint=(folder / weights).absolute(),
+    )
     return job, set_up(job, target)
 
 

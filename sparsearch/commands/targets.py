@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from search.home import Home
-from search.targets import Target
+from search.targets import Target, kind_of_config
 from search.targets import add as store_target
 from search.targets import targets as known_targets
 from sparsearch.command import add
@@ -19,18 +19,19 @@ _COLUMNS = ("name", "kind", "input_size", "batch", "scope", "metric", "files", "
 
 def add_target(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits, - and _.")],
-    config: Annotated[Path, typer.Argument(help="mmdet config whose backbone is a SparseViT, with its data.")],
+    config: Annotated[Path, typer.Argument(help="mmdet config with a backbone of `sparsearch models`, and its data.")],
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights, .pth or .safetensors.")],
     img_size: Annotated[str, typer.Option("--img-size", help="What latency is measured at: 672, or 448x672.")] = "672",
     batch: Annotated[int, typer.Option(help="Images per timed forward.")] = 1,
     scope: Annotated[str, typer.Option(help="What is timed: backbone or model.")] = "backbone",
-    metric: Annotated[str, typer.Option(help="What is maximised: bbox_mAP or segm_mAP.")] = "bbox_mAP",
+    metric: Annotated[str, typer.Option(help="What is maximised. Default: bbox_mAP, or top1 of a classifier.")] = "",
     description: Annotated[str, typer.Option(help="One line.")] = "",
     replace: Annotated[bool, typer.Option(help="Overwrite a target of this name.")] = False,
 ) -> None:
     """Register your own model under a name; its files are checked, not copied."""
     target = Target(
         name=name,
+        kind=kind_of_config(config),
         config=config.absolute(),
         checkpoint=checkpoint.absolute(),
         input_size=size_of(img_size),

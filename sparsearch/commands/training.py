@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from search.errors import JobError
+from search.tasks import TASKS
 from sparsearch.command import add
 from sparsearch.options import AsJson
 
@@ -28,7 +29,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     validate: Annotated[bool, typer.Option(help="Evaluate while training, as the config says.")] = True,
 ) -> None:
-    """Train a detector: dense, adapted, or fine-tuned with the config of a bundle.
+    """Train a detector or a classifier: dense, adapted, or fine-tuned with the config of a bundle.
 
     Example: `sparsearch train BUNDLE/finetune.py --cfg-options runner.max_epochs=1 data.samples_per_gpu=4`
     """
@@ -47,11 +48,14 @@ def test(
     context: typer.Context,
     config: Annotated[Path, typer.Argument(help="mmdet config.")],
     checkpoint: Annotated[Path, typer.Argument(help="Weights, .pth or .safetensors; loaded strictly.")],
-    metrics: Annotated[list[str] | None, typer.Option("--eval", help="bbox, segm; default both.")] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--eval", help="bbox, segm (default both); or top_k_accuracy (default), mean_class_accuracy."),
+    ] = None,
     cfg_options: _Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Box and mask mAP of a detector on the test data of its config, under the plan of the config.
+    """Accuracy of a model on the test data of its config: box and mask mAP, or top-1 and top-5.
 
     Example: `sparsearch test BUNDLE/finetune.py work_dirs/finetune/latest.pth --eval bbox segm`
     """
@@ -60,9 +64,10 @@ def test(
 
     sparsearch.register()
     rest = list(context.args)
-    wanted = [*(metrics or []), *(word for word in rest if "=" not in word)] or ["bbox", "segm"]
-    if unknown := [word for word in wanted if word not in ("bbox", "segm")]:
-        raise JobError(f"--eval {unknown[0]!r} is unknown; choose bbox, segm or both")
+    wanted = [*(metrics or []), *(word for word in rest if "=" not in word)]
+    known = [name for task in TASKS.values() for name in task.asked]
+    if unknown := [word for word in wanted if word not in known]:
+        raise JobError(f"--eval {unknown[0]!r} is unknown; choose of {', '.join(dict.fromkeys(known))}")
     overrides = parse_overrides([*(cfg_options or []), *(word for word in rest if "=" in word)])
     found = run(config, checkpoint, wanted, overrides)
     if as_json:

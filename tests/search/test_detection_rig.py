@@ -12,7 +12,7 @@ from models.errors import CheckpointError
 from models.plan import Plan
 from search.errors import TargetError
 from search.rig import set_up
-from search.rigs.detection import DENSE_MS, DetectionRig
+from search.rigs.model import DENSE_MS, ModelRig
 from search.targets import Target, find
 from tests.search.support import job
 
@@ -25,20 +25,20 @@ def target(**changes: Any) -> Target:
 
 
 @pytest.fixture(scope="module")
-def rig() -> Iterator[DetectionRig]:
+def rig() -> Iterator[ModelRig]:
     made = set_up(job(setting=SIMULATED, images=2), DIGITS)
-    assert isinstance(made, DetectionRig)
+    assert isinstance(made, ModelRig)
     yield made
     made.close()
 
 
-def test_knows_the_space_and_the_work_of_the_backbone(rig: DetectionRig) -> None:
+def test_knows_the_space_and_the_work_of_the_backbone(rig: ModelRig) -> None:
     assert rig.space.names == ("stage0", "stage1", "stage2_1", "stage2_2", "stage2_3", "stage3")
     assert rig.space.contains(rig.reference)
     assert rig.work(rig.space.sparsest).macs < rig.work(rig.reference).macs < rig.work(rig.space.dense).macs
 
 
-def test_times_on_a_simulated_device_and_says_so(rig: DetectionRig) -> None:
+def test_times_on_a_simulated_device_and_says_so(rig: ModelRig) -> None:
     assert rig.simulated
     told: list[int] = []
     (dense,) = rig.measure([rig.space.dense], "ends", True, None, told.append)
@@ -47,7 +47,7 @@ def test_times_on_a_simulated_device_and_says_so(rig: DetectionRig) -> None:
     assert told == [1]
 
 
-def test_evaluates_the_splits_of_the_config(rig: DetectionRig) -> None:
+def test_evaluates_the_splits_of_the_config(rig: ModelRig) -> None:
     plan = Plan.of({"stage0": 0.3})
     (found,) = rig.pool().evaluate([plan], "confirm")
     assert (found.plan, found.images, found.split) == (plan, 2, "confirm")

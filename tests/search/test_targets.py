@@ -63,7 +63,7 @@ def test_refuses_a_name_that_is_no_identifier(name: str) -> None:
         ({"input_size": (224, 0)}, "input_size"),
         ({"input_size": (224,)}, "input_size"),
         ({"scope": "neck"}, "scope='neck'"),
-        ({"kind": "video"}, "kind='video'"),
+        ({"kind": "audio"}, "kind='audio'"),
     ],
 )
 def test_refuses_malformed_fields(change: dict[str, object], message: str) -> None:

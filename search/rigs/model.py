@@ -1,26 +1,34 @@
-"""The rig of detection targets: an mmdet detector with one of our backbones, timed for real or simulated."""
+"""The rig of real models: an mmdet config with one of our backbones, timed for real or simulated, and evaluated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
 from latency.runtimes import make_timer
 from models.plan import Plan
 from models.work import Work
+from search.evaluators.classification import ClassificationFactory
 from search.evaluators.detection import DetectionFactory
 from search.evaluators.splits import open_split
 from search.records import Job
 from search.rigs.bench import Bench
 from search.rigs.stopwatch import Stopwatch, TimerOf, simulated
 from search.targets import Target
+from search.tasks import Kind
 from search.timed import load
 from search.training import read_config
 
 DENSE_MS = 20.0
 """Latency of the dense plan on a simulated device."""
 
+EVALUATORS: Mapping[Kind, type[DetectionFactory] | type[ClassificationFactory]] = {
+    "detection": DetectionFactory,
+    "classification": ClassificationFactory,
+    "video": ClassificationFactory,
+}
 
-class DetectionRig(Bench):
+
+class ModelRig(Bench):
     """See `search.rig.Rig`. Everything that can be wrong with a target is found out here, before anything is timed.
 
     Args:
@@ -46,7 +54,7 @@ class DetectionRig(Bench):
         stopwatch = Stopwatch(job, space, _timers(job, module, work))
         device = _device(job)
         threads = max(1, (torch.get_num_threads() or 1) // job.workers) if device == "cpu" else None
-        factory = DetectionFactory(target.config, target.checkpoint, device, job.images, threads)
+        factory = EVALUATORS[target.kind](target.config, target.checkpoint, device, job.images, threads)
         gpus = torch.cuda.device_count() if device != "cpu" else 0
         super().__init__(job, space, work, stopwatch, factory, gpus, simulated=job.setting.kind == "sim")
 

@@ -1,0 +1,8 @@
+# from scratch under a random plan every iteration, on crops of 96 pixels; tested at 128
+_base_ = [
+    "../_base_/models/classifier_stvit-nano.py",
+    "../_base_/datasets/digit_classes.py",
+    "../_base_/schedules/adamw_small.py",
+    "../_base_/classification_runtime.py",
+]
+custom_hooks = [dict(type="SparsityAdaptationHook", seed=0)]
