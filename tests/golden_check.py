@@ -29,7 +29,7 @@ def run_directory(directory: Path) -> Iterator[GoldenResult]:
 
 
 def _checker(path: Path, content: dict) -> Checker | None:
-    from tests import golden_hourglass, golden_sparsevit, golden_stvit_r, golden_super_token
+    from tests import golden_hourglass, golden_sparsevit, golden_stvit_r, golden_super_token, golden_svit_adapter
 
     if "search_sampler" in content:
         from tests import golden_search
@@ -41,6 +41,8 @@ def _checker(path: Path, content: dict) -> Checker | None:
         return golden_super_token.check
     if golden_hourglass.knows(path, content):
         return golden_hourglass.check
+    if golden_svit_adapter.knows(path, content):
+        return golden_svit_adapter.check
     if path.stem.startswith("keys_"):
         return golden_sparsevit.check_keys if "sparsevit" in path.stem else None
     if "SparseViT" in content.get("reference_class", content.get("class", "")):
