@@ -18,6 +18,7 @@ from sparsearch.commands import (
     serve,
     targets,
     training,
+    visualize,
 )
 from sparsearch.failures import FAILED, OK
 
@@ -34,7 +35,7 @@ app = typer.Typer(
     "and **sparsearch search --target NAME --max-ms 35**.\n\n"
     "Exit codes: 0 done, 2 refused, 3 infeasible, 4 failed, 5 cancelled, 75 try again (the service is full or away).",
 )
-for group in (demo, search, serve, records, actions, bundles, measure, training, finetune, targets, doctor):
+for group in (demo, search, serve, records, actions, bundles, measure, training, finetune, visualize, targets, doctor):
     group.add_to(app)
 
 
