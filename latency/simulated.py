@@ -7,6 +7,7 @@ import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, exp, sqrt
 
 from latency.flags import CONTENDED, LAUNCH_BOUND, THROTTLED
@@ -130,24 +131,25 @@ class SimulatedDevice:
         return Block(tuple(event_ms), host_ms, start, self._clock - start, tuple(flags))
 
     def _latency(self, work: Work) -> float:
-        dense = self._dense_macs(work)
-        total, cost = work.fixed_macs + sum(dense), work.fixed_macs
+        dense = self._dense.blocks
+        cost = work.fixed_macs
         for block, full in zip(work.blocks, dense, strict=True):
-            kept = block.kept / block.total
-            # kernels work in tiles: a part of the cost moves in steps
-            cost += full * (0.9 * kept + 0.1 * ceil(16 * kept) / 16 + self._gather * (block.sparse and kept > 0))
+            cost += block.macs
+            if full.macs:
+                # kernels work in tiles: a part of the cost moves in steps
+                share = block.macs / full.macs
+                cost += full.macs * (
+                    0.1 * (ceil(16 * share) / 16 - share) + self._gather * (block.sparse and share > 0)
+                )
         pair = 1.0
-        for stage in (min(b.stage for b in work.blocks), max(b.stage for b in work.blocks)):
-            blocks = [b for b in work.blocks if b.stage == stage]
-            pair *= 1 - sum(b.kept for b in blocks) / sum(b.total for b in blocks)
-        return max(self._floor_ms, self._base_ms * (cost / total + self._pairwise * pair))
+        for stage in (min(block.stage for block in dense), max(block.stage for block in dense)):
+            left, whole = (sum(b.macs for b in blocks if b.stage == stage) for blocks in (work.blocks, dense))
+            pair *= 1 - left / whole
+        return max(self._floor_ms, self._base_ms * (cost / self._dense.macs + self._pairwise * pair))
 
-    def _dense_macs(self, work: Work) -> list[float]:
-        """What each block would cost if it kept everything."""
-        if all(block.kept for block in work.blocks):
-            return [block.macs * block.total / block.kept for block in work.blocks]
-        # a block that keeps nothing does not say; the dense plan does
-        return [block.macs for block in self._work(Plan()).blocks]
+    @cached_property
+    def _dense(self) -> Work:
+        return self._work(Plan())
 
     def _start_session(self) -> None:
         self._sessions += 1

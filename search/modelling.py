@@ -82,6 +82,8 @@ def _fitted(job: Job, rig: Rig, journal: Journal, ends: Sequence[Measurement]) -
         known = {one.plan for one in measured}
         wanted = [plan for plan in designed_plans(space, rig.work, job.seed + part) if plan not in known]
         plans = [plan for plan in wanted if plan not in unseen]
+        if part and not plans:
+            break  # a small space, all of it measured
         both = measure(job, rig, journal, f"design:{part}", [*plans, *(() if judges else unseen)], scale=scale)
         measured, judges = [*measured, *both[: len(plans)]], judges or both[len(plans) :]
         model = fit(measured, space, rig.work, judges)

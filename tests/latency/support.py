@@ -23,7 +23,7 @@ def paper_work(plan: Plan) -> Work:
     """Work of the backbone on paper: one block per stage, each with a knob."""
     blocks = []
     for stage, (name, total, macs) in enumerate(STAGES):
-        ratio = float(plan[name])
+        ratio = float(plan.get(name, 0.0))
         kept = int(total * (1 - ratio))
         blocks.append(BlockWork(stage, kept, total, macs * kept / total, ratio > 0))
     return Work(tuple(blocks), 0.5)

@@ -41,7 +41,7 @@ def test_selection_has_a_price_of_its_own() -> None:
 
 
 def test_cost_has_steps() -> None:
-    device = SimulatedDevice(0, lambda plan: paper_work(Plan.of({**DENSE, "a": plan["a"]})))
+    device = SimulatedDevice(0, lambda plan: paper_work(Plan.of({**DENSE, **plan})))
     costs = [device.true_ms(Plan.of({"a": ratio / 160})) for ratio in range(1, 100)]
     drops = [before - after for before, after in pairwise(costs)]
     assert max(drops) > 1.5 * median(drops) > 0
