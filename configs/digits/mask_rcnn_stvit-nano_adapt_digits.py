@@ -1,7 +1,9 @@
 # step 2 of 2, sparsity-aware adaptation: every iteration under a random plan, from the dense detector
 _base_ = "./mask_rcnn_stvit-nano_dense_digits.py"
-optimizer = dict(lr=5e-4)
+optimizer = dict(lr=7e-4)
+lr_config = dict(min_lr_ratio=0.01, warmup_iters=50)
 runner = dict(max_epochs=4)
+evaluation = dict(interval=4)
 custom_hooks = [
     dict(type="NumClassCheckHook"),
     dict(type="SparsityAdaptationHook", seed=0),

@@ -6,6 +6,8 @@ _base_ = [
     "../_base_/schedules/adamw_digits.py",
     "../_base_/default_runtime.py",
 ]
-runner = dict(max_epochs=6)
+# the rate falls to its half only: adaptation goes on from there
+lr_config = dict(min_lr_ratio=0.5)
+runner = dict(max_epochs=3)
 evaluation = dict(interval=3)
 load_from = "work_dirs/stvit_start.safetensors"

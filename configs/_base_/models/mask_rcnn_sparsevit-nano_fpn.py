@@ -10,4 +10,9 @@ model = dict(
         drop_path_rate=0.0,
         plan={},
     ),
+    # the shipped weights were trained with four samples per cell of a region
+    roi_head=dict(
+        bbox_roi_extractor=dict(roi_layer=dict(sampling_ratio=2)),
+        mask_roi_extractor=dict(roi_layer=dict(sampling_ratio=2)),
+    ),
 )

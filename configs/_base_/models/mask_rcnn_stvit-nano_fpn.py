@@ -1,4 +1,4 @@
-# a small Mask R-CNN for the built-in digits with STViT: cells of a quarter of the published side, as a digit is small
+# a small Mask R-CNN for the built-in digits with STViT: cells of half the published side, for digits are small
 _base_ = "./mask_rcnn_nano_fpn.py"
 model = dict(
     backbone=dict(
