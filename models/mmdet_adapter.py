@@ -18,6 +18,7 @@ from models.adaptation import draw_plan
 from models.checkpoint import load_backbone
 from models.errors import ModelError
 from models.plan import Plan, Value
+from models.space import Space
 from models.zoo import FAMILIES, Backbone
 
 _override: ContextVar[Plan | None] = ContextVar("plan", default=None)
@@ -47,19 +48,29 @@ class PlannedBackbone(nn.Module):
 
     Args:
         plan: the plan of every forward pass outside `use_plan`; validated at once, None means dense.
+        space: options of the backbone's `space` method, for a search over other knobs than the usual ones.
         init_cfg: None, or `dict(type='Pretrained', checkpoint=FILE)` with a file of any layout `load_backbone` knows.
         options: constructor arguments of the backbone.
     Raises:
         PlanError: the backbone has no such plan.
-        ModelError: `init_cfg` is something else.
+        ModelError: the backbone has no such space, or `init_cfg` is something else.
     """
 
     def __init__(
-        self, plan: Mapping[str, Value] | None = None, init_cfg: Mapping[str, Any] | None = None, **options: Any
+        self,
+        plan: Mapping[str, Value] | None = None,
+        space: Mapping[str, Any] | None = None,
+        init_cfg: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.plan = Plan.of({} if plan is None else plan)
         cast(Backbone, self).work(self.plan, PROBE)
+        self._space = dict(space or {})
+        try:
+            self.space(PROBE)
+        except TypeError as error:
+            raise ModelError(f"space={self._space} does not suit {type(self).__name__}: {error}") from None
         if init_cfg is not None and (init_cfg.get("type") != "Pretrained" or "checkpoint" not in init_cfg):
             raise ModelError(f"init_cfg={dict(init_cfg)} must be dict(type='Pretrained', checkpoint=FILE) or None")
         self.init_cfg = init_cfg
@@ -68,6 +79,11 @@ class PlannedBackbone(nn.Module):
         """The checkpoint of `init_cfg`, if any; a backbone is built with fresh weights."""
         if self.init_cfg is not None:
             load_backbone(self, self.init_cfg["checkpoint"])
+
+    def space(self, input_size: tuple[int, int], **options: Any) -> Space:
+        """The legal plans at (height, width) pixels, with the config's options."""
+        found: Space = super().space(input_size, **{**self._space, **options})  # type: ignore[misc]
+        return found
 
     def chosen_plan(self, plan: Mapping[str, Value] | None = None) -> Plan:
         """In this order: the argument, the plan of `use_plan`, the plan of the config."""

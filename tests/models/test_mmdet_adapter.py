@@ -75,6 +75,14 @@ def test_wrong_plan_in_a_config_fails_when_the_model_is_built() -> None:
         backbone({"stage7": 0.3})
 
 
+def test_a_config_may_ask_for_other_knobs_and_not_for_ones_that_do_not_exist() -> None:
+    narrow = backbone(space={"values": (0.0, 0.5)})
+    assert narrow.space((112, 112)).knobs[0].values == (0.0, 0.5)
+    assert len(backbone().space((112, 112)).knobs[0].values) > 2
+    with pytest.raises(ModelError, match="does not suit SparseViT: .*per_token"):
+        backbone(space={"per_token": True})
+
+
 def test_wrong_init_cfg_says_what_is_expected() -> None:
     with pytest.raises(ModelError, match="must be dict"):
         backbone(init_cfg={"type": "Xavier"})
