@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from models.classification_losses import BatchMix, soft_cross_entropy
 from models.errors import InputError, ModelError
 from models.fitting import FitsCheckpoints, Fitted
+from models.video_swin_head import VideoHead, average_views
 
 _BACKBONE = "backbone."
 
@@ -198,8 +199,6 @@ class VideoClassifier(Classifier):
         self, backbone: Mapping[str, Any], cls_head: Mapping[str, Any], max_testing_views: int = 4, **options: Any
     ) -> None:
         super().__init__(backbone, **options)
-        from models.video_swin_head import VideoHead
-
         self.cls_head: nn.Module = VideoHead(num_classes=self.num_classes, **cls_head)
         self.max_testing_views = max_testing_views
 
@@ -210,7 +209,5 @@ class VideoClassifier(Classifier):
 
     def scores(self, img: Tensor) -> Tensor:
         """Mean probabilities of (batch, views, 3, frames, height, width) clips."""
-        batch, views = img.shape[:2]
         chunks = torch.split(img.flatten(0, 1), self.max_testing_views)  # type: ignore[no-untyped-call]
-        parts = [self.logits(part).float().softmax(1) for part in chunks]
-        return torch.cat(parts).reshape(batch, views, -1).mean(1)
+        return average_views(torch.cat([self.logits(part) for part in chunks]), img.shape[1])

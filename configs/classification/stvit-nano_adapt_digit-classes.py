@@ -1,4 +1,4 @@
-# from scratch under a random plan every iteration, on crops of 96 pixels; tested at 128
+# step 1 of 2, from scratch under a random plan every iteration, on crops that are made small: most of the learning
 _base_ = [
     "../_base_/models/classifier_stvit-nano.py",
     "../_base_/datasets/digit_classes.py",
@@ -6,3 +6,4 @@ _base_ = [
     "../_base_/classification_runtime.py",
 ]
 custom_hooks = [dict(type="SparsityAdaptationHook", seed=0)]
+runner = dict(max_epochs=12)
