@@ -15,6 +15,7 @@ from models.space import Space
 from models.sparsevit_variants import SPARSEVIT
 from models.stvit_r_variants import STVIT_R, STVIT_R_CLASSIFIERS
 from models.super_token_variants import STVIT, STVIT_BACKBONES
+from models.svit_variants import SVIT_ADAPTER, VIT_ADAPTER
 from models.work import Work
 
 if TYPE_CHECKING:
@@ -117,12 +118,16 @@ _SPARSEVIT = Paper(
 )
 _STVIT_R = Paper("2303.08685", "Making Vision Transformers Efficient from A Token Sparsification View")
 _STVIT = Paper("2211.11167", "Vision Transformer with Super Token Sampling")
+_SVIT = Paper("2306.07050", "Revisiting Token Pruning for Object Detection and Instance Segmentation")
+_ADAPTER = Paper("2205.08534", "Vision Transformer Adapter for Dense Predictions")
 
 
 FAMILIES: tuple[Family, ...] = (
     Family("SparseViT", "models.sparsevit:SparseViT", SPARSEVIT, _SPARSEVIT),
     Family("STViT-R", "models.stvit_r:STViTR", STVIT_R, _STVIT_R),
     Family("STViT-R classification", "models.stvit_r_cls:STViTRClassifier", STVIT_R_CLASSIFIERS, _STVIT_R),
+    Family("SViT-Adapter", "models.svit:SelectiveViTAdapter", SVIT_ADAPTER, _SVIT),
+    Family("ViT-Adapter", "models.vit_adapter:ViTAdapter", VIT_ADAPTER, _ADAPTER),
     Family("STViT dense prediction", "models.super_token:SuperTokenViT", STVIT_BACKBONES, _STVIT),
     Family("STViT classification", "models.super_token:SuperTokenClassifier", STVIT, _STVIT),
 )

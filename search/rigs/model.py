@@ -7,6 +7,7 @@ import torch
 from latency.runtimes import make_timer
 from models.plan import Plan
 from models.work import Work
+from search.errors import TargetError
 from search.evaluators.classification import ClassificationFactory
 from search.evaluators.detection import DetectionFactory
 from search.evaluators.splits import open_split
@@ -47,6 +48,11 @@ class ModelRig(Bench):
         module, backbone = load(str(target.config), target.checkpoint, job.setting.scope)
         size = job.setting.input_size
         space = backbone.space(size)
+        if not space.knobs:
+            raise TargetError(
+                f"target {target.name}: {type(backbone).__name__} has no knobs, so there is nothing to search; "
+                f"its latency: sparsearch measure {target.config}"
+            )
 
         def work(plan: Plan) -> Work:
             return backbone.work(plan, size)

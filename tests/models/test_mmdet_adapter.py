@@ -79,7 +79,7 @@ def test_a_config_may_ask_for_other_knobs_and_not_for_ones_that_do_not_exist() -
     narrow = backbone(space={"values": (0.0, 0.5)})
     assert narrow.space((112, 112)).knobs[0].values == (0.0, 0.5)
     assert len(backbone().space((112, 112)).knobs[0].values) > 2
-    with pytest.raises(ModelError, match="does not suit SparseViT: .*per_token"):
+    with pytest.raises(ModelError, match=r"does not suit SparseViT: .*per_token"):
         backbone(space={"per_token": True})
 
 
@@ -141,7 +141,7 @@ def test_every_family_is_built_by_its_class_name_and_refuses_unknown_knobs(name:
     with torch.device("meta"):
         model = build_backbone({"type": name, "plan": {}, **options})
         assert isinstance(model, (PlannedBackbone, family.load()))
-        with pytest.raises(PlanError, match="unknown knob"):
+        with pytest.raises(PlanError, match="no_such_knob"):
             build_backbone({"type": name, "plan": {"no_such_knob": 1}, **options})
     drawn = draw_plan(model, random.Random(0))
     model.work(drawn, (224, 224))

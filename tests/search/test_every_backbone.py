@@ -10,10 +10,12 @@ from search.answer import Answer
 from search.records import Event
 from search.rigs import synthetic
 from search.targets import BUILTIN
-from tests.search.support import SETTING, job
+from tests.search.support import SETTING, SIZE, job
+
+NAMES = [name for name in (next(iter(family.sizes)) for family in FAMILIES) if ZOO[name][1].geometry.space(SIZE).knobs]
 
 
-@pytest.mark.parametrize("name", [next(iter(family.sizes)) for family in FAMILIES])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_search_over_its_space_ends_with_a_verified_plan(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -21,7 +23,6 @@ def test_a_search_over_its_space_ends_with_a_verified_plan(
     monkeypatch.setattr(synthetic, "simulated_size", lambda: size)
     space = size.geometry.space(size.input_size)
     share = size.geometry.work(space.sparsest, size.input_size).macs / size.geometry.work({}, size.input_size).macs
-    assert share < 1
     setting = type(SETTING)(device="sim:0", input_size=size.input_size)
     # about midway between floor and dense on every simulated device
     asked = job(synthetic.DENSE_MS * (1 + share) / 2, setting=setting, bundle=False, id="s", evaluations=8)
