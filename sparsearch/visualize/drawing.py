@@ -1,7 +1,6 @@
 """A scene on paper, drawn by matplotlib without a screen."""
 
 import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.errors import JobError
@@ -33,7 +32,7 @@ def draw(scene: Scene, format: str, dpi: int) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = _columns(scene.rows)
+    columns = _columns(scene)
     plain = tiled(list(scene.frames / 255))
     page = arrange([row.name for row in scene.rows], len(columns), plain.shape[0] / plain.shape[1])
     pixels = [round(side * dpi) for side in (page.width, page.height)]
@@ -55,22 +54,25 @@ def draw(scene: Scene, format: str, dpi: int) -> bytes:
             top = places.heading_top + len(places.heading) * LINE
             _write(figure, page, top, macs_in_words(row), fontsize=7.5, color=ACCENT)
             _result(figure, page, places.result, row, scene.threshold, plain)
-            known: dict[tuple[str, str], Map] = {(one.title, one.kind): one for one in row.maps}
+            known = {_column(scene, one): one for one in row.maps}
             for column, box in zip(columns, places.maps, strict=True):
                 one = known.get(column)
-                show_map(
-                    _panel(figure, page, box, column[0], "" if one is None else map_in_words(one)), scene.frames, one
-                )
+                titles = (column[0], "") if one is None else (one.title, map_in_words(one))
+                show_map(_panel(figure, page, box, *titles), scene.frames, one)
         _legend(figure, page, scene)
         file = io.BytesIO()
         figure.savefig(file, format=format, metadata=named[format])
     return file.getvalue()
 
 
-def _columns(rows: Sequence[Seen]) -> list[tuple[str, str]]:
-    """Titles and kinds of all maps, in the order of the row with the most."""
-    rows = sorted(rows, key=lambda row: -len(row.maps))
-    return list(dict.fromkeys((one.title, one.kind) for row in rows for one in row.maps))
+def _columns(scene: Scene) -> list[tuple[str, str]]:
+    """The columns of all rows, in the order of the row with the most maps."""
+    rows = sorted(scene.rows, key=lambda row: -len(row.maps))
+    return list(dict.fromkeys(_column(scene, one) for row in rows for one in row.maps))
+
+
+def _column(scene: Scene, one: Map) -> tuple[str, str]:
+    return (one.stage if scene.by_stage else one.title), one.kind
 
 
 def _result(figure: "Figure", page: Page, box: Box, row: Seen, threshold: float, plain: Array) -> None:

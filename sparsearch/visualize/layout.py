@@ -65,13 +65,13 @@ def arrange(names: list[str], maps: int, aspect: float) -> Page:
 
     Args:
         names: headings, of any length.
-        maps: per row, at least 1.
+        maps: per row.
         aspect: height of a picture in units of its width.
     """
     width = min(WIDEST, max(NARROWEST, math.sqrt(AREA / aspect)))
     height = width * aspect
     across = maps if maps <= MOST_IN_A_LINE else math.ceil(maps / math.ceil(maps / _most(maps)))
-    lines = math.ceil(maps / across)
+    lines = math.ceil(maps / max(1, across)) or 1
     span = min(lines, 2)
     step_x, step_y = width + GAP, height + TITLE + GAP
     page_width = 2 * MARGIN + (span + across) * step_x - GAP

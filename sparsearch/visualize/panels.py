@@ -41,11 +41,13 @@ def show_sheet(axes: "Axes", sheet: Array) -> None:
 
 
 def show_map(axes: "Axes", frames: Array, one: Map | None) -> None:
-    """A map over its frames; None: a block that does not run."""
+    """A map over its frames; None: a block that chooses nothing, or does not run."""
     from matplotlib.collections import LineCollection
 
     if one is None:
-        axes.text(0.5, 0.5, "not run\nunder this plan", ha="center", va="center", color=SOFT, transform=axes.transAxes)
+        axes.text(
+            0.5, 0.5, "nothing to show\nunder this plan", ha="center", va="center", color=SOFT, transform=axes.transAxes
+        )
         axes.set_facecolor(GRID)
         return
     colours = group_colours(one.values) if one.kind == "groups" and not one.alone else None

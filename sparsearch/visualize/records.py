@@ -26,6 +26,11 @@ class Map:
     cell: tuple[float, float]
 
     @property
+    def stage(self) -> str:
+        """The stage that the title names; a map whose title names none is a stage of its own."""
+        return self.title.rpartition(",")[0] or self.title
+
+    @property
     def kept(self) -> float | None:
         """Share that is processed, 0..1; None for groups."""
         return float(self.values.mean()) if self.kind == "kept" else None
@@ -96,6 +101,7 @@ class Scene:
         frames: (frames, height, width, 3) RGB in 0..255, what the network saw without its padding.
         rows: one per plan.
         threshold: least score of a detection.
+        by_stage: the rows hold one map of a kind per stage, which need not be of the same block.
         clip: frames of the clip that the shown ones were chosen from; 1 for images.
         several: whether this is one of several views that the network sees of a file.
     """
@@ -104,13 +110,14 @@ class Scene:
     frames: Array
     rows: tuple[Seen, ...]
     threshold: float
+    by_stage: bool = False
     clip: int = 1
     several: bool = False
 
 
 def last_of_each_stage(maps: tuple[Map, ...]) -> tuple[Map, ...]:
-    """Of every stage the last map of each kind, in order. Maps whose titles name no stage belong to one stage."""
+    """Of every stage the last map of each kind, in order."""
     last: dict[tuple[str, str], int] = {}
     for place, one in enumerate(maps):
-        last[one.title.rpartition(",")[0], one.kind] = place
+        last[one.stage, one.kind] = place
     return tuple(maps[place] for place in sorted(last.values()))

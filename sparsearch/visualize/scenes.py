@@ -24,4 +24,4 @@ def look(subject: Subject, asked: Sequence[Asked], name: str, all_blocks: bool, 
     rows = [subject.see(words, plan, threshold) for words, plan in plans]
     if not all_blocks:
         rows = [replace(row, maps=last_of_each_stage(row.maps)) for row in rows]
-    return Scene(name, subject.frames(), tuple(rows), threshold, subject.clip, subject.several)
+    return Scene(name, subject.frames(), tuple(rows), threshold, not all_blocks, subject.clip, subject.several)
