@@ -1,12 +1,13 @@
 """The rig of real models: an mmdet config with one of our backbones, timed for real or simulated, and evaluated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from latency.runtimes import make_timer
 from models.plan import Plan
 from models.work import Work
+from search.content import content, depends_on_content
 from search.errors import TargetError
 from search.evaluators.classification import ClassificationFactory
 from search.evaluators.detection import DetectionFactory
@@ -57,7 +58,10 @@ class ModelRig(Bench):
         def work(plan: Plan) -> Work:
             return backbone.work(plan, size)
 
-        stopwatch = Stopwatch(job, space, _timers(job, module, work))
+        inputs, said = None, None
+        if job.setting.kind != "sim" and depends_on_content(backbone, (space.dense, space.sparsest)):
+            inputs, said = content(target.config, job.setting)
+        stopwatch = Stopwatch(job, space, _timers(job, module, work, inputs), said)
         device = _device(job)
         threads = max(1, (torch.get_num_threads() or 1) // job.workers) if device == "cpu" else None
         factory = EVALUATORS[target.kind](target.config, target.checkpoint, device, job.images, threads)
@@ -72,9 +76,11 @@ def _device(job: Job) -> str:
     return job.setting.device if job.setting.kind == "cuda" else "cpu"
 
 
-def _timers(job: Job, module: torch.nn.Module, work: Callable[[Plan], Work]) -> TimerOf:
+def _timers(
+    job: Job, module: torch.nn.Module, work: Callable[[Plan], Work], inputs: Sequence[torch.Tensor] | None
+) -> TimerOf:
     if job.setting.kind == "sim":
         return simulated(job, work, DENSE_MS)
     # compiled plans and captured graphs are kept between sessions; what a session must see afresh is the device
-    timer = make_timer(module, job.setting, seed=job.seed)
+    timer = make_timer(module, job.setting, seed=job.seed, inputs=inputs)
     return lambda session: timer

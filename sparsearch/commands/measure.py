@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def measure(
-    config: Annotated[str, typer.Argument(help="mmdet config with a SparseViT, or a backbone: `sparsearch models`.")],
+    config: Annotated[
+        str, typer.Argument(help="mmdet config with a backbone of the zoo, or its name: `sparsearch models`.")
+    ],
     checkpoint: Annotated[Path | None, typer.Option(help="Weights. Default: fresh ones, which take as long.")] = None,
     plan: Annotated[
         list[str] | None,
@@ -73,8 +75,11 @@ def measure_all(
     module, backbone = load(config, checkpoint, setting.scope)
     space = backbone.space(setting.input_size)
     ends = {"dense": space.dense, "floor": space.sparsest}
-    plans = [ends[one] if isinstance(one, str) else space.plan(one) for one in wanted]
+    plans = [ends[one] if isinstance(one, str) else _completed(one, space) for one in wanted]
+    for plan in plans:
+        backbone.work(plan, setting.input_size)  # refuses what cannot run
     timer: Any
+    said = None
     if setting.kind == "sim":
         from latency.simulated import SimulatedDevice
 
@@ -83,11 +88,26 @@ def measure_all(
         )
     else:
         from latency.runtimes import make_timer
+        from search.content import content, depends_on_content
 
-        timer = make_timer(module, setting, seed=seed)
+        inputs = None
+        if depends_on_content(backbone, plans):
+            if not Path(config).is_file():
+                raise JobError(
+                    f"the latency of such a plan depends on the images, and {config} has none: give a config with data"
+                )
+            inputs, said = content(Path(config), setting)
+        timer = make_timer(module, setting, seed=seed, inputs=inputs)
     with device_lock(setting.device, timeout=60.0, purpose="sparsearch measure"):
         return space, measure_plans(
-            timer, plans, setting, fingerprint(setting), space.dense, random.Random(seed), PRECISE, _tell(len(plans))
+            timer,
+            plans,
+            setting,
+            fingerprint(setting, said),
+            space.dense,
+            random.Random(seed),
+            PRECISE,
+            _tell(len(plans)),
         )
 
 
@@ -96,7 +116,7 @@ def summary(record: "Measurement", space: Space) -> dict[str, Any]:
     low, high = record.interval_ms
     ratio_low, ratio_high = record.ratio_interval
     return {
-        "plan": dict(space.plan(record.plan)),
+        "plan": dict(record.plan),
         "median_ms": record.median_ms,
         "low_ms": low,
         "high_ms": high,
@@ -107,6 +127,7 @@ def summary(record: "Measurement", space: Space) -> dict[str, Any]:
         "ratio_low": ratio_low,
         "ratio_high": ratio_high,
         "device": record.device.name,
+        "inputs": inputs_of(record),
         "setting": record.setting.to_dict(),
         "flags": list(record.flags),
         "record": record.to_dict(),
@@ -124,11 +145,21 @@ def describe(record: "Measurement", space: Space) -> str:
         f"  tails   p90 {record.p90_ms:.4g} ms, p99 {record.p99_ms:.4g} ms; {record.samples} samples",
         f"  dense   {record.ratio:.4f} of it (95 % interval {ratio_low:.4f} to {ratio_high:.4f})",
         f"  device  {record.device.name}",
-        f"  timed   {record.setting}",
+        f"  timed   {record.setting}; {inputs_of(record)}",
     ]
     if record.flags:
         lines.append(f"  doubts  {', '.join(record.flags)}")
     return "\n".join(lines)
+
+
+def _completed(plan: Plan, space: Space) -> Plan:
+    """With every knob of the space named; a plan may also have values that no search would try."""
+    return space.plan(plan) if space.contains(plan) else plan
+
+
+def inputs_of(record: "Measurement") -> str:
+    """Which images the forwards ran on."""
+    return str(record.device.details.get("key", {}).get("inputs", "random images"))
 
 
 def _parse(text: str) -> Plan | str:
