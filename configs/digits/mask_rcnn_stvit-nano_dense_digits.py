@@ -8,6 +8,6 @@ _base_ = [
 ]
 # the rate falls to its half only: adaptation goes on from there
 lr_config = dict(min_lr_ratio=0.5)
-runner = dict(max_epochs=3)
-evaluation = dict(interval=3)
+runner = dict(max_epochs=2)
+evaluation = dict(interval=2)
 load_from = "work_dirs/stvit_start.safetensors"

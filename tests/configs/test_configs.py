@@ -22,10 +22,26 @@ from models.sparsevit_geometry import pruning_ratios
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
 GOLDEN = ROOT / "tests" / "golden"
-EXPECTED = {"digits": 9, "search": 6, "sparsevit": 5, "stvit": 11, "stvit_r": 5}
+EXPECTED = {"digits": 13, "search": 8, "sparsevit": 5, "stvit": 11, "stvit_r": 5, "svit_adapter": 8}
 _CASCADE = "cascade_mask_rcnn_stvit_r-{}_mstrain_480-800_giou_4conv1f_adamw_3x_coco"
-RELEASED = {_CASCADE.format(size): f"stvit_r/keys_cascade_mask_rcnn_swin_{size}.json" for size in "sb"}
-"""Recorded names and shapes of the detectors that were released: their files load strictly."""
+RELEASED: dict[str, dict[str, str]] = {
+    **{_CASCADE.format(size): {"": f"stvit_r/keys_cascade_mask_rcnn_swin_{size}"} for size in "sb"},
+    **{
+        f"mask_rcnn_{name}_coco": {
+            "backbone.": f"svit_adapter/keys_{backbone}",
+            "": f"svit_adapter/keys_detector_heads_{size}",
+        }
+        for name, backbone, size in (
+            ("vit_adapter-t_fpn_3x", "vit-adapter-t", "t"),
+            ("vit_adapter-s_fpn_3x", "vit-adapter-s", "s"),
+            ("vit_adapter-t-window_fpn_3x", "vit-window_attn-adapter-t", "t"),
+            ("vit_adapter-s-window_fpn_3x", "vit-window_attn-adapter-s", "s"),
+            ("svit_adapter-t_fpn_0.5x", "svit-adapter-t", "t"),
+            ("svit_adapter-s_fpn_0.33x", "svit-adapter-s", "s"),
+        )
+    },
+}
+"""Recorded names and shapes of the detectors that were released, by prefix: their files load strictly."""
 
 SIZE = (96, 96)
 """Pixels of the images here: each stage of each backbone has several windows, cells or none to spare."""
@@ -87,6 +103,7 @@ def small(model: Any) -> Any:
 
 
 def test_all_configs_are_found() -> None:
+    assert set(RELEASED) <= {entry.id for entry in kinds()}
     assert Counter(path.parent.name for path in FOUND) == EXPECTED
 
 
@@ -96,7 +113,11 @@ def test_detector_detects_and_trains(paths: list[Path], batch: dict[str, Any]) -
     first, name = FOUND[paths[0]].model, paths[0].stem
     detector = build_detector(small(first.to_dict()))
     if name in RELEASED:
-        recorded = json.loads((GOLDEN / RELEASED[name]).read_text(encoding="utf-8"))["state"]
+        recorded = {
+            prefix + key: shape
+            for prefix, file in RELEASED[name].items()
+            for key, shape in json.loads((GOLDEN / f"{file}.json").read_text(encoding="utf-8"))["state"].items()
+        }
         assert {key: list(tensor.shape) for key, tensor in detector.state_dict().items()} == recorded
     metas = [{**meta, "flip": False} for meta in batch["img_metas"]]
     detector.train()
