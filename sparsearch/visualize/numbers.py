@@ -28,7 +28,8 @@ def lines(scene: Scene, output: Path) -> list[str]:
 
 def macs_in_words(row: Seen) -> str:
     """MACs of the backbone, and their share of the dense plan's."""
-    return f"{row.share:.0%} of the dense backbone's {row.dense_macs / 1e9:.3g} GMACs"
+    aim = "on average about " if row.by_content else ""
+    return f"{aim}{row.share:.0%} of the dense backbone's {row.dense_macs / 1e9:.3g} GMACs"
 
 
 def map_in_words(one: Map) -> str:
@@ -56,6 +57,7 @@ def _row(row: Seen) -> dict[str, Any]:
         "macs": row.macs,
         "dense_macs": row.dense_macs,
         "macs_share": row.share,
+        "depends_on_content": row.by_content,
         "maps": [{"title": one.title, "kind": one.kind, "kept": one.kept, "groups": one.groups} for one in row.maps],
     }
     if row.detections is not None:

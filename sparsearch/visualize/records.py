@@ -76,6 +76,7 @@ class Seen:
         maps: in the order of the network.
         detections: best first, those above the threshold; None for classifiers.
         scores: (class, score), best first; None for detectors.
+        by_content: how much is computed depends on the image, and the MACs are those that the plan aims at.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Seen:
     maps: tuple[Map, ...]
     detections: tuple[Detection, ...] | None = None
     scores: tuple[tuple[str, float], ...] | None = None
+    by_content: bool = False
 
     @property
     def share(self) -> float:

@@ -102,9 +102,13 @@ class Subject:
             maps.append(Map(one.title, one.kind, values[places], one.cell))
         dense = backbone.space(self.input_size).dense
         macs, most = (backbone.work(which, self.input_size).macs for which in (plan, dense))
+        varies = bool(backbone.depends_on_content(plan)) if hasattr(backbone, "depends_on_content") else False
+        objects, classes = None, None
         if isinstance(result, np.ndarray):
-            return Seen(name, plan, macs, most, tuple(maps), None, scores(result, self.classes))
-        return Seen(name, plan, macs, most, tuple(maps), detections(result, self.classes, threshold))
+            classes = scores(result, self.classes)
+        else:
+            objects = detections(result, self.classes, threshold)
+        return Seen(name, plan, macs, most, tuple(maps), objects, classes, varies)
 
 
 def in_words(plan: Mapping[str, Value], dense: Mapping[str, Value]) -> str:

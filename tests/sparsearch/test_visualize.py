@@ -195,6 +195,9 @@ class _Clips:
     def work(self, plan: Any, size: tuple[int, int]) -> Work:
         return Work((BlockWork(0, 1, 1, 50.0 if plan.get("alpha") else 100.0),), 0.0)
 
+    def depends_on_content(self, plan: Any) -> bool:
+        return plan.get("alpha") == 1
+
     def pictures(self, x: torch.Tensor, plan: Any) -> tuple[Picture, ...]:
         frames = torch.arange(4)[:, None, None].expand(4, 2, 2)[None]
         return (
@@ -226,11 +229,13 @@ def test_a_clip_shows_four_frames_with_the_maps_that_belong_to_them() -> None:
     own, dense = scene.rows
     assert own.maps[1].values[:, 0, 0].tolist() == [0, 1, 2, 3] and own.maps[0].kept == pytest.approx(0.375)
     assert (own.name, own.share, dense.share) == ("plan of the config: alpha=1", 0.5, 1.0)
+    assert (own.by_content, dense.by_content) == (True, False)
     assert own.scores == (("down", 0.75), ("up", 0.25)) and own.detections is None
     assert draw(scene, "png", 50).startswith(b"\x89PNG")
     numbers = as_json(scene, Path("o.png"))
     assert numbers["frames"] == 4 and numbers["plans"][0]["scores"][0] == {"label": "down", "score": 0.75}
-    assert "down 0.75" in lines(scene, Path("o.png"))[0]
+    said = lines(scene, Path("o.png"))
+    assert "down 0.75" in said[0] and "on average about 50%" in said[0]
 
 
 def test_the_frame_is_what_the_network_saw_in_rgb_without_padding() -> None:
