@@ -71,9 +71,9 @@ def write_bundle(subject: Subject, parent: Path, output: Path | None = None) -> 
 
 
 def _fill(subject: Subject, name: str, folder: Path) -> None:
-    weights, family = None, FAMILIES[0]
+    weights, family, free = None, FAMILIES[0], False
     if subject.kind != "synthetic":
-        from search.export.finetune_config import finetune_config
+        from search.export.finetune_config import TRAINING_FREE, finetune_config
         from search.export.model import read_config, write_weights
 
         assert subject.config is not None and subject.checkpoint is not None
@@ -81,16 +81,22 @@ def _fill(subject: Subject, name: str, folder: Path) -> None:
         weights = write_weights(base, Path(subject.checkpoint), folder, subject.target)
         config = finetune_config(base, subject.chosen.plan, weights)
         family = family_of(config["model"]["backbone"]["type"]) or family
-        header = (
-            f"Fine-tune {subject.chosen.plan} of {subject.target}, found by search {subject.search}.\nSee README.md."
-        )
+        free = bool(config.get(TRAINING_FREE))
+        header = _header(subject, free)
         _write(folder / "finetune.py", dump(config, header))
     _write(folder / "plan.json", subject.chosen.plan.to_json() + "\n")
     _write(folder / "latency_samples.json", _json(subject.records))
     _write(folder / "report.html", report(subject))
     _write(folder / "metafile.yml", metafile(subject, name, weights, family))
-    _write(folder / "README.md", readme(subject, name, weights))
+    _write(folder / "README.md", readme(subject, name, weights, free))
     _write(folder / MANIFEST, _json(manifest(subject, name, listing(folder))))
+
+
+def _header(subject: Subject, free: bool) -> str:
+    found = f"{subject.chosen.plan} of {subject.target}, found by search {subject.search}."
+    if free:
+        return f"Use {found}\nNo fine-tuning is needed; the schedule is for those who want it. See README.md."
+    return f"Fine-tune {found}\nSee README.md."
 
 
 def _refuse_broken(folder: Path) -> None:

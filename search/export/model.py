@@ -1,4 +1,4 @@
-"""Where a bundle meets mmdet: the target's config, a detector built from it, its weights. Imported late."""
+"""Where a bundle meets mmdet: the config of a target, a model built from it, its weights. Imported late."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def build_detector(config: Mapping[str, Any]) -> Any:
-    """The detector of a config, with fresh weights, on the CPU.
+    """The model of a config, detector or classifier, with fresh weights, on the CPU.
 
     Raises:
         ExportError: mmdet cannot build it.
@@ -33,6 +33,7 @@ def build_detector(config: Mapping[str, Any]) -> Any:
     from mmcv import ConfigDict
     from mmdet.models import build_detector as build
 
+    import models.classification_mmdet  # registers the classifiers
     import models.mmdet_adapter  # noqa: F401  # registers the backbones
 
     parts = ConfigDict({name: config[name] for name in ("model", "train_cfg", "test_cfg") if name in config})

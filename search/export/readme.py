@@ -1,6 +1,7 @@
 """`README.md` of a bundle: what it is, and the exact commands."""
 
 from search.export.subject import Subject, call, verdict
+from search.tasks import TASKS
 
 _TRAIN = """
 ## Fine-tune
@@ -15,7 +16,7 @@ The file is an ordinary mmdet 2.28 config, so mmdet's own tools read it too, onc
 
 ```console
 $ python tools/train.py finetune.py
-$ python tools/test.py finetune.py work_dirs/finetune/latest.pth --eval bbox segm
+$ python tools/test.py finetune.py work_dirs/finetune/latest.pth --eval {metrics}
 ```
 
 `load_from` points at `{weights}` beside the config, wherever the folder lies and whatever the current directory is.
@@ -24,6 +25,19 @@ Anything else is changed as usual, for example where the data lie or how long to
 ```console
 $ sparsearch train finetune.py --cfg-options data.samples_per_gpu=4 runner.max_epochs=3 lr_config.step=[2]
 ```
+"""
+
+_FREE = """
+## Use
+
+**No fine-tuning is needed**: this method changes what is computed, not the weights, and the numbers above are those of
+the weights in this folder. `finetune.py` is the config to run them with the plan built in:
+
+```console
+$ sparsearch test finetune.py {weights} --eval {metrics}
+```
+
+Fine-tuning stays possible:
 """
 
 _VERIFY = """
@@ -38,13 +52,14 @@ against the dense one again, and evaluates accuracy where the data are at hand.
 """
 
 
-def readme(subject: Subject, name: str, weights: str | None) -> str:
+def readme(subject: Subject, name: str, weights: str | None, free: bool = False) -> str:
     """The text of the README.
 
     Args:
         subject: the answer.
         name: name of the bundle.
         weights: file name of the checkpoint; None where there is none.
+        free: the plan needs no fine-tuning.
     """
     parts = [f"# {name}\n"]
     if subject.simulated:
@@ -52,11 +67,14 @@ def readme(subject: Subject, name: str, weights: str | None) -> str:
     parts.append(verdict(subject) + "\n")
     parts.append(_table(subject))
     if weights is not None:
-        parts.append(_TRAIN.format(weights=weights))
+        metrics = " ".join(TASKS[subject.kind].default)
+        if free:
+            parts.append(_FREE.format(weights=weights, metrics=metrics))
+        parts.append(_TRAIN.format(weights=weights, metrics=metrics))
     else:
         parts.append("\nThis target has no model, so there is no config and there are no weights to fine-tune.\n")
     parts.append(_VERIFY)
-    parts.append(_files(weights))
+    parts.append(_files(weights, free))
     return "\n".join(parts)
 
 
@@ -70,9 +88,10 @@ def _table(subject: Subject) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _files(weights: str | None) -> str:
+def _files(weights: str | None, free: bool) -> str:
+    use = "the config, for use and for fine-tuning" if free else "the fine-tune config"
     rows = [
-        ("finetune.py", "the fine-tune config: assignments of literals only"),
+        ("finetune.py", f"{use}: assignments of literals only"),
         (str(weights), "the weights the search used, for `load_from`"),
         ("plan.json", "the plan"),
         ("report.html", "front, plan and latencies, in one file"),

@@ -7,6 +7,7 @@ from typing import Any
 from models.plan import Plan
 from models.space import Space
 from search.budget import Budget
+from search.tasks import Kind
 
 METRICS = {"bbox_mAP": "box mAP", "segm_mAP": "mask mAP", "top1": "top-1", "top5": "top-5"}
 """What the metrics are called in prose; the first one present is the one a search maximises."""
@@ -63,7 +64,7 @@ class Subject:
     Args:
         search: id of the search.
         created: when the search ended, ISO 8601 in UTC.
-        target: name of the target; `kind` is "detection" or "synthetic".
+        target: name of the target; `kind`: see `search.tasks`.
         config, checkpoint: files of the target, absolute; None where the target is synthetic.
         job: the request as it was stored.
         space: the knobs.
@@ -82,7 +83,7 @@ class Subject:
     search: str
     created: str
     target: str
-    kind: str
+    kind: Kind
     config: str | None
     checkpoint: str | None
     job: Mapping[str, Any]

@@ -97,3 +97,36 @@ def test_the_given_config_is_not_changed_and_the_result_can_be_written() -> None
     config = finetune_config(given, PLAN, "w.pth")
     assert given == base()
     assert parse(dump(config)) == config
+
+
+def test_classifiers_get_the_schedule_and_the_metrics_of_their_kind() -> None:
+    bare = {"optimizer_config": {"type": "GradientCumulativeOptimizerHook", "cumulative_iters": 4}, "custom_hooks": []}
+    images = finetune_config(base(model={"type": "ImageClassifier", "backbone": {"type": "X"}}, **bare), PLAN, "w.pth")
+    assert images["evaluation"] == {"metric": ["top_k_accuracy"]}
+    assert images["optimizer"]["lr"] == 5e-6 and images["optimizer"]["weight_decay"] == 1e-8
+    assert images["lr_config"] == {"policy": "fixed"} and images["runner"]["max_epochs"] == 30
+    assert images["optimizer_config"] == bare["optimizer_config"]
+    videos = finetune_config(base(model={"type": "VideoClassifier", "backbone": {"type": "X"}}), PLAN, "w.pth")
+    assert videos["lr_config"]["step"] == [6, 9] and videos["runner"]["max_epochs"] == 10
+    assert finetune_config(base(), PLAN, "w.pth")["evaluation"] == {"metric": ["bbox", "segm"]}
+
+
+def test_lists_and_folders_of_labelled_files_become_absolute_and_class_names_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("list.txt", "names.txt", "cat"):
+        (tmp_path / name).write_text("")
+    data = {
+        "train": {"ann_file": "list.txt", "data_prefix": "cat", "classes": "names.txt"},
+        "val": {"classes": ["cat"]},
+    }
+    made = finetune_config(base(data=data), PLAN, "w.pth")["data"]
+    assert made["train"] == {name: str(tmp_path / value) for name, value in data["train"].items()}
+    assert made["val"] == {"classes": ["cat"]}
+
+
+def test_a_config_that_needs_no_training_keeps_saying_so() -> None:
+    config = finetune_config(base(training_free=True), PLAN, "w.pth")
+    assert config["training_free"] is True
+    assert parse(dump(config)) == config

@@ -124,3 +124,11 @@ def test_an_axis_over_equal_or_unusable_values_has_room() -> None:
 def test_svg_escapes_text_and_attributes() -> None:
     assert text(1, 2, "<&>").count("&lt;&amp;&gt;") == 1
     assert element("a", title='"><script>') == '<a title="&quot;&gt;&lt;script&gt;"></a>'
+
+
+def test_readme_says_that_no_fine_tuning_is_needed_where_none_is() -> None:
+    free, tuned = (readme(subject(kind="video"), "name", "w-01.pth", free) for free in (True, False))
+    assert "**No fine-tuning is needed**" in free and "No fine-tuning" not in tuned
+    assert "sparsearch test finetune.py w-01.pth --eval top_k_accuracy" in free
+    assert "Fine-tuning stays possible" in free and "sparsearch train finetune.py" in free
+    assert "--eval bbox segm" in readme(subject(kind="detection"), "name", "w-01.pth")
