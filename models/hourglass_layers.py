@@ -15,6 +15,10 @@ from models.hourglass_windows import Windows, take, with_blank
 from models.stvit_r_layers import FeedForward
 
 
+CACHED = 2**20
+"""Numbers that stay in the cache of a CPU from one layer to the next (4 MB in float32)."""
+
+
 class PatchEmbed(nn.Module):
     """Images or clips to tokens: a convolution with kernel = stride, zero-padded at the end of every axis."""
 
@@ -38,7 +42,9 @@ class PatchEmbed(nn.Module):
         ends = [-length % side for length, side in axes]
         if any(ends):
             x = F.pad(x, [amount for end in ends for amount in (0, end)])
-        tokens: Tensor = self.proj(x).flatten(2).transpose(1, 2)
+        # channels last, the convolution puts out what the tokens are, without a transposed copy
+        layout = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
+        tokens: Tensor = self.proj(x.contiguous(memory_format=layout)).flatten(2).transpose(1, 2)
         return tokens if self.norm is None else self.norm(tokens)
 
 
@@ -131,5 +137,12 @@ class Block(nn.Module):
         """
         blank = self.norm1.bias if padding == "before_norm" else None
         tokens = tokens + self.drop_path(self.attn(self.norm1(tokens), where, bias, blank))
+        rows = max(1, CACHED // (tokens.shape[0] * self.mlp.fc1.out_features))
+        if tokens.is_cpu and not torch.is_grad_enabled() and tokens.shape[1] > 8 * rows:
+            # large hidden maps would travel through the memory once per layer
+            return torch.cat([self._feed(part) for part in tokens.split(rows, dim=1)], dim=1)  # type: ignore[no-untyped-call]
+        return self._feed(tokens)
+
+    def _feed(self, tokens: Tensor) -> Tensor:
         output: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
         return output

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.hourglass_plan import Size
 from models.hourglass_rules import LabelMap, RowNorm
-from models.token_clustering_candidates import candidates
+from models.token_clustering_candidates import candidates, cell_means
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,7 @@ def cluster(tokens: Tensor, how: Clustering) -> Tensor:
 
 def pooled(tokens: Tensor, how: Clustering) -> Tensor:
     """The mean of each cell of the grid, where clusters start: (G, N, C) -> (G, M, C)."""
-    volume = tokens.mT.reshape(tokens.shape[0], -1, *how.window)
-    return F.adaptive_avg_pool3d(volume, how.grid).flatten(2).mT
+    return cell_means(how.window, how.grid, tokens.device) @ tokens
 
 
 def association(tokens: Tensor, clusters: Tensor, how: Clustering) -> Tensor:

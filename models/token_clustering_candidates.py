@@ -30,7 +30,7 @@ def candidates(
         equally. There are none unless `neighbourhood` is 1 and numbers are interpolated.
     """
     # the numbers of both axes must be those of one machine: on some ratios rounding decides
-    labels = _labels(window, grid, label_map).reshape(-1, 1)
+    labels = cluster_numbers(window, grid, label_map).reshape(-1, 1)
     numbers = torch.arange(math.prod(grid), dtype=torch.float32, device="cpu").reshape(1, -1)
     reach = (neighbourhood - 1) / 2
     _, rows, columns = grid
@@ -47,8 +47,23 @@ def _row(number: Tensor, grid: Size) -> Tensor:
     return (number / grid[2]).trunc().fmod(grid[1])
 
 
-def _labels(window: Size, grid: Size, label_map: LabelMap) -> Tensor:
+def cluster_numbers(window: Size, grid: Size, label_map: LabelMap) -> Tensor:
+    """The number of the cluster whose cell each token lies in, (1, 1, frames, rows, columns); see `LabelMap`."""
     numbers = torch.arange(math.prod(grid), dtype=torch.float32, device="cpu").view(1, 1, *grid)
     if label_map == "nearest":
         return F.interpolate(numbers, size=window, mode="nearest")
     return F.interpolate(numbers, size=window, mode="trilinear", align_corners=False)
+
+
+@remembered
+def cell_means(window: Size, grid: Size, device: torch.device) -> Tensor:
+    """Adaptive average pooling of a window as a matrix, (M, N): the share of each token in the mean of each cell.
+
+    Cells overlap by a token where the grid does not divide the window.
+    """
+    means = torch.ones(1, 1, device=device)
+    for tokens, cells in zip(window, grid, strict=True):
+        cell, token = torch.arange(cells, device=device)[:, None], torch.arange(tokens, device=device)[None, :]
+        inside = (token >= cell * tokens // cells) & (token < -((cell + 1) * tokens // -cells))
+        means = torch.kron(means, inside.float() / inside.sum(dim=1, keepdim=True))
+    return means
