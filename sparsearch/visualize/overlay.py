@@ -90,6 +90,20 @@ def borders(values: Array, cell: tuple[float, float]) -> Array:
     return np.array(across + down, dtype=float).reshape(-1, 2, 2)
 
 
+def inside(lines: Array, size: tuple[int, ...]) -> Array:
+    """(lines, 2, 2) -> what of them lies inside a frame of (H, W) pixels; its rim does not count.
+
+    Args:
+        lines: straight down or straight across.
+    """
+    height, width = size
+    cut = np.clip(lines, 0, (width, height))
+    upright = cut[:, 0, 0] == cut[:, 1, 0]
+    within = np.where(upright, cut[:, 0, 0] < width, cut[:, 0, 1] < height)
+    kept: Array = cut[within & (cut[:, 0] != cut[:, 1]).any(axis=1)]
+    return kept
+
+
 def group_colours(values: Array) -> Array:
     """(frames, r, c) groups -> (frames, r, c, 3) RGB in 0..255, such that neighbours differ where that is possible.
 

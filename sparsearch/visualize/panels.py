@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.plots.style import GRID, INK, SOFT
-from sparsearch.visualize.overlay import PALETTE, group_colours, overlay
+from sparsearch.visualize.overlay import PALETTE, group_colours, inside, overlay
 from sparsearch.visualize.records import Array, Detection, Map
 
 if TYPE_CHECKING:
@@ -57,11 +57,10 @@ def show_map(axes: "Axes", frames: Array, one: Map | None) -> None:
     fine = one.kind == "groups" and min(one.cell) * FINE < width
     lines = ((INK, 0.3),) if fine else (("white", 1.6), (INK, 0.6))
     for corner, layer in zip(_corners(len(layers), height, width), layers, strict=True):
-        if len(layer.borders):
-            # a map may reach beyond its frame, which must not show on the next one
-            ends = list(np.clip(layer.borders, 0, (width, height)) + np.array(corner))
-            for colour, thickness in lines:
-                axes.add_collection(LineCollection(ends, colors=colour, linewidths=thickness), autolim=False)
+        # a map may reach beyond its frame, which must not show on the next one
+        ends = list(inside(layer.borders, (height, width)) + np.array(corner))
+        for colour, thickness in lines:
+            axes.add_collection(LineCollection(ends, colors=colour, linewidths=thickness), autolim=False)
 
 
 def show_detections(axes: "Axes", sheet: Array, found: tuple[Detection, ...]) -> None:

@@ -22,7 +22,7 @@ from sparsearch.failures import FAILED, REFUSED
 from sparsearch.visualize.drawing import draw
 from sparsearch.visualize.layout import arrange
 from sparsearch.visualize.numbers import as_json, lines
-from sparsearch.visualize.overlay import at_pixels, borders, grey, group_colours, overlay
+from sparsearch.visualize.overlay import at_pixels, borders, grey, group_colours, inside, overlay
 from sparsearch.visualize.plans import parse_plan
 from sparsearch.visualize.records import Map, Scene, Seen, last_of_each_stage
 from sparsearch.visualize.results import detections, scores
@@ -96,6 +96,14 @@ def test_borders_run_between_unlike_neighbours_as_long_as_they_can() -> None:
     found = {tuple(map(tuple, line)) for line in borders(values, (10, 5)).tolist()}
     assert found == {((10, 0), (10, 20)), ((0, 20), (15, 20))}
     assert borders(np.zeros((2, 2)), (1, 1)).shape == (0, 2, 2)
+
+
+def test_of_a_map_that_reaches_beyond_its_frame_only_what_is_inside_has_borders() -> None:
+    values = np.array([[0, 1, 2], [3, 4, 5], [6, 7, 8]])
+    found = {tuple(map(tuple, line)) for line in inside(borders(values, (4, 4)), (8, 10)).tolist()}
+    # columns end at 4 and 8 of 10 pixels, rows at 4 and 8 of 8
+    assert found == {((4, 0), (4, 8)), ((8, 0), (8, 8)), ((0, 4), (10, 4))}
+    assert len(inside(borders(values, (4, 4)), (3, 3))) == 0
 
 
 def test_neighbouring_groups_have_unlike_colours_and_a_group_one_colour_on_all_frames() -> None:
