@@ -6,6 +6,7 @@ import sys
 PARTS = (
     "benchmarks.backbone",
     "benchmarks.evaluation",
+    "benchmarks.hourglass",
     "benchmarks.samplers",
     "benchmarks.service",
     "benchmarks.stvit_r",
