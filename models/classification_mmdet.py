@@ -209,5 +209,5 @@ class VideoClassifier(Classifier):
 
     def scores(self, img: Tensor) -> Tensor:
         """Mean probabilities of (batch, views, 3, frames, height, width) clips."""
-        chunks = torch.split(img.flatten(0, 1), self.max_testing_views)  # type: ignore[no-untyped-call]
+        chunks = torch.split(img.flatten(0, 1), self.max_testing_views)
         return average_views(torch.cat([self.logits(part) for part in chunks]), img.shape[1])
