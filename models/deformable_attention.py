@@ -129,9 +129,8 @@ def sample(values: Tensor, sizes: Sizes, x: Tensor, y: Tensor, weights: Tensor) 
     row = torch.addcmul(_per_level(first, x) + head, top, _per_level(steps, x)).add_(left, alpha=heads)
     # coordinates that are no numbers come out negative: read anything, their weights spoil the sum anyway
     index = row.view(entries, total).int().clamp_min_(0).t().contiguous()
-    if images > 1:
-        image = torch.arange(images, device=x.device, dtype=torch.int32) * (rows * heads)
-        index = index + image.repeat_interleave(total // images)[:, None]
+    image = torch.arange(images, device=x.device, dtype=torch.int32) * (rows * heads)
+    index = index.view(images, -1, entries).add_(image[:, None, None]).view(total, entries)
     right = [heads * min(size[1] - 1, 1) for size in sizes]
     below = [step * min(size[0] - 1, 1) for step, size in zip(steps, sizes, strict=True)]
     both = [r + b for r, b in zip(right, below, strict=True)]

@@ -69,10 +69,12 @@ def fit_sparse(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> Fitt
     Raises:
         CheckpointError: a dense file whose blocks differ in more than their names.
     """
-    if _is_sparse(state):
-        return Fitted(dict(state))
-    fitted = _fit(state, model)
     selectors = {name for name in model if name.startswith("selective_modules.")}
+    if _is_sparse(state):
+        # a file that was only converted has none of them
+        none = not any(name.startswith("selective_modules.") for name in state)
+        return Fitted(dict(state), (), frozenset(selectors if none else ()))
+    fitted = _fit(state, model)
     return Fitted(convert_dense(fitted.state), fitted.ignored, fitted.optional | selectors)
 
 

@@ -4,6 +4,7 @@ Source: SViT (arXiv 2306.07050), section 3.2; the straight-through Gumbel estima
 Letters: B images, N tokens.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -45,9 +46,16 @@ def kept(logits: Tensor, mode: Mode, threshold: float) -> Tensor:
     keep, skip = logits.unbind(-1)
     if mode == "gumbel":
         return keep >= skip
-    if mode == "argmax":
-        return keep > skip
-    return torch.sigmoid(keep - skip) > threshold
+    # compared before the sigmoid, which is 1 for all that are kept surely; the margin of 1/2 is 0: argmax
+    margin = 0.0 if mode == "argmax" else margin_of(threshold)
+    return keep - skip > margin
+
+
+def margin_of(probability: float) -> float:
+    """By how much the logit of keeping exceeds that of skipping, at a probability of keeping."""
+    if probability in (0, 1):
+        return math.inf if probability else -math.inf
+    return math.log(probability) - math.log1p(-probability)
 
 
 def best(logits: Tensor, count: int, alive: Tensor | None = None) -> Tensor:

@@ -114,9 +114,6 @@ class SparseBlock(nn.Module):
         Args:
             counts: rows of each image, which sum to R.
         """
-        images = len(counts)
-        if len(set(counts)) == 1:
-            return self._run(rows, lambda qkv: attend(qkv.view(images, -1, qkv.shape[1]), self.heads).flatten(0, 1))
 
         def each(qkv: Tensor) -> Tensor:
             return torch.cat(

@@ -81,20 +81,22 @@ class Pass:
         return x
 
     def _gathered(self, x: Tensor, decision: Decision, blocks: Sequence[nn.Module]) -> Tensor:
-        images, total = x.shape[:2]
-        if decision.places is not None:
-            first = torch.arange(images, device=x.device)[:, None] * total
-            rows, counts = (decision.places + first).flatten(), [decision.places.shape[1]] * images
-        else:
-            rows, counts = decision.keep.flatten().nonzero().squeeze(1), decision.keep.sum(1).tolist()
-            if len(rows) == 0:
-                return x
         # gathered once and scattered once: blocks between change kept tokens alone
         flat = x.flatten(0, 1)
-        picked = flat.index_select(0, rows)
-        for block in blocks:
-            assert isinstance(block, SparseBlock)
-            picked = block.rows(picked, counts)
+        if decision.places is not None:
+            images, count = decision.places.shape
+            first = torch.arange(images, device=x.device)[:, None] * x.shape[1]
+            rows = (decision.places + first).flatten()
+            picked = flat.index_select(0, rows).view(images, count, -1)
+            for block in blocks:
+                picked = self.call(block, picked)
+            picked = picked.flatten(0, 1)
+        else:
+            rows, counts = decision.keep.flatten().nonzero().squeeze(1), decision.keep.sum(1).tolist()
+            picked = flat.index_select(0, rows)
+            for block in blocks if len(rows) else ():
+                assert isinstance(block, SparseBlock)
+                picked = block.rows(picked, counts)
         return flat.index_copy(0, rows, picked.to(flat.dtype)).view_as(x)
 
     def _decide(self, x: Tensor, run: Run, selector: int, count: int | None) -> Decision:

@@ -102,7 +102,8 @@ class Selection:
                     if (what, block) not in found or len(targets) < found[what, block][0]:
                         found[what, block] = len(targets), _share(name, value, what)
                 rest |= {name} if targets else set()
-        share = _whole(plan, "share", 1, max((len(group) for group in self.groups()), default=1))
+        # inherited decisions are shared already
+        share = _whole(plan, "share", 1, 1 if self.inherit else max([1, *map(len, self.groups())]))
         multiple = _whole(plan, "multiple", 1, 1024)
         extra = _whole(plan, "extra_extractors", 0, self.extra_extractors, self.extra_extractors)
         unknown = sorted(set(plan) - rest - {"share", "multiple", "extra_extractors"})
@@ -112,8 +113,6 @@ class Selection:
             raise PlanError(f"thresholds have no effect in mode {mode!r}; add mode='threshold' to the plan")
         if mode != "topk" and multiple > 1:
             raise PlanError(f"multiple={multiple} has no effect in mode {mode!r}, whose counts depend on the image")
-        if self.inherit and share > 1:
-            raise PlanError("share has no effect where decisions are inherited; leave it out")
         settings = {}
         for number, block in enumerate(self.blocks):
             usual = 1.0 if mode == "topk" else self.ratios[number]

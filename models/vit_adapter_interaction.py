@@ -94,7 +94,7 @@ class ConvolutionalMlp(nn.Module):
         done = []
         for part, size in zip(torch.split(hidden, [h * w for h, w in pyramid], 1), pyramid, strict=True):
             # tokens are a map whose channels lie last already
-            maps = part.transpose(1, 2).view(len(part), -1, *size)
+            maps = part.transpose(1, 2).view(part.shape[0], -1, *size)
             done.append(self.dwconv["dwconv"](maps).permute(0, 2, 3, 1).flatten(1, 2))
         result: Tensor = self.fc2(F.gelu(torch.cat(done, 1)))
         return result

@@ -130,11 +130,11 @@ class AdapterTrunk(nn.Module):
         """Four maps of C channels at 1/4, 1/8, 1/16 and 1/32 of an image of (height, width), without its padding."""
         parts = torch.split(pyramid, [height * width for height, width in levels.pyramid], 1)
         maps = [finest + upsample(parts[0], levels.pyramid[0], self.up)]
-        maps += [part.reshape(len(part), *size, -1) for part, size in zip(parts, levels.pyramid, strict=True)]
+        maps += [part.reshape(part.shape[0], *size, -1) for part, size in zip(parts, levels.pyramid, strict=True)]
         # channels last in memory from here on, channels first by name
         maps = [found.permute(0, 3, 1, 2) for found in maps]
         if self.add_vit_feature:
-            own = tokens.reshape(len(tokens), *levels.size, -1).permute(0, 3, 1, 2)
+            own = tokens.reshape(tokens.shape[0], *levels.size, -1).permute(0, 3, 1, 2)
             for level, factor in enumerate((4, 2, 1, 0.5)):
                 resized = own
                 if factor != 1:
