@@ -62,8 +62,11 @@ def main() -> int:
     """Print the table; 0 where the barred plan keeps the bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10, help="forwards of each plan")
-    parser.add_argument("--video", choices=[n for n in VIDEO_SWIN if "nano" not in n], default="video_swin_small")
-    parser.add_argument("--image", choices=[n for n in HOURGLASS_SWIN if "nano" not in n], default="hourglass_swin_tiny")
+    videos = [name for name in VIDEO_SWIN if "nano" not in name]
+    parser.add_argument("--video", choices=videos, default="video_swin_small")
+    parser.add_argument(
+        "--image", choices=[n for n in HOURGLASS_SWIN if "nano" not in n], default="hourglass_swin_tiny"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
