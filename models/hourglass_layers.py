@@ -14,7 +14,6 @@ from models.hourglass_rules import Padding
 from models.hourglass_windows import Windows, take, with_blank
 from models.stvit_r_layers import FeedForward
 
-
 CACHED = 2**20
 """Numbers that stay in the cache of a CPU from one layer to the next (4 MB in float32)."""
 
