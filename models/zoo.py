@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from models.errors import ModelError
+from models.hourglass_variants import HOURGLASS_SWIN, VIDEO_SWIN
 from models.plan import Plan, Value
 from models.space import Space
 from models.sparsevit_variants import SPARSEVIT
@@ -119,6 +120,9 @@ _SPARSEVIT = Paper(
 _STVIT_R = Paper("2303.08685", "Making Vision Transformers Efficient from A Token Sparsification View")
 _STVIT = Paper("2211.11167", "Vision Transformer with Super Token Sampling")
 _SVIT = Paper("2306.07050", "Revisiting Token Pruning for Object Detection and Instance Segmentation")
+_HOURGLASS = Paper(
+    "2210.01035", "Expediting Large-Scale Vision Transformer for Dense Prediction without Fine-tuning"
+)
 _ADAPTER = Paper("2205.08534", "Vision Transformer Adapter for Dense Predictions")
 
 
@@ -129,6 +133,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("SViT-Adapter", "models.svit:SelectiveViTAdapter", SVIT_ADAPTER, _SVIT),
     Family("ViT-Adapter", "models.vit_adapter:ViTAdapter", VIT_ADAPTER, _ADAPTER),
     Family("STViT dense prediction", "models.super_token:SuperTokenViT", STVIT_BACKBONES, _STVIT),
+    Family("Hourglass Swin", "models.hourglass_swin:HourglassSwin", HOURGLASS_SWIN, _HOURGLASS),
+    Family("Hourglass Video Swin", "models.video_swin:VideoSwin", VIDEO_SWIN, _HOURGLASS),
     Family("STViT classification", "models.super_token:SuperTokenClassifier", STVIT, _STVIT),
 )
 
