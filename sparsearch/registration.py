@@ -11,6 +11,7 @@ from types import ModuleType
 ADAPTERS = (
     "models.mmdet_adapter",
     "models.classification_mmdet",
+    "models.svit_mmdet",
     "models.mmcv_safetensors",
     "samples.digits_dataset",
     "search.datasets",
