@@ -16,7 +16,7 @@ model = dict(
         iterations=(1, 1), layer_scale=(None, None), projection=16, num_classes=10, plan={{}},
     ),
 )
-pipeline = [dict(type="Resize", size=32), dict(type="Normalize", mean=[120.0] * 3, std=[60.0] * 3)]
+pipeline = [dict(type="Normalize", mean=[120.0] * 3, std=[60.0] * 3)]
 part = dict(type="DigitClasses", images=40, size=64, root="{root}", pipeline=pipeline)
 data = dict(
     samples_per_gpu=8, workers_per_gpu=0,
@@ -51,5 +51,5 @@ def write_target(folder: Path) -> Target:
     model = build_detector(read_config(config).model)
     torch.save({"state_dict": model.state_dict()}, folder / "tiny.pth")
     return Target(
-        name="tiny", kind="classification", config=config, checkpoint=folder / "tiny.pth", input_size=(32, 32)
+        name="tiny", kind="classification", config=config, checkpoint=folder / "tiny.pth", input_size=(64, 64)
     )

@@ -93,7 +93,7 @@ def test_shared_images_give_the_same_answer_without_being_decoded(target: Target
 
 def test_what_does_not_fit_the_memory_is_decoded_again(target: Target) -> None:
     split = open_split(training.read_config(target.config), "search")
-    some = decode(split, most=5 * 3 * 32 * 32)
+    some = decode(split, most=5 * 3 * 64 * 64)
     assert len(some) == 5
     worker = factory(target)()
     worker.adopt("search", some)
