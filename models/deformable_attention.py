@@ -7,8 +7,8 @@ Letters: B images, Q queries, C channels, A heads of D channels, L maps (levels)
 import importlib
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import TypeAlias
+from functools import cache, lru_cache
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -65,12 +65,12 @@ class DeformableAttention(nn.Module):
         with torch.no_grad():
             self.sampling_offsets.bias.copy_(torch.tensor(start, device=self.sampling_offsets.bias.device))
 
-    def forward(self, query: Tensor, places: Tensor, features: Tensor, sizes: Sizes) -> Tensor:
+    def forward(self, query: Tensor, stands: Tensor, features: Tensor, sizes: Sizes) -> Tensor:
         """Attention of the queries to the maps.
 
         Args:
             query: (B, Q, C).
-            places: (Q, 2) where each query stands, (x, y) in 0..1 of the image.
+            stands: (2, L, 1, Q) where each query stands in each map, see `stands_in`.
             features: (B, S, C), the maps one after the other, row by row.
             sizes: of the maps.
         Returns:
@@ -90,15 +90,14 @@ class DeformableAttention(nn.Module):
         bias = torch.cat((start[:, 0], start[:, 1], self.attention_weights.bias))
         chosen = torch.addmm(bias[:, None], matrix, query.reshape(-1, channels).t())
         # coordinates need more digits than half precision has
-        exact = torch.float64 if chosen.dtype == torch.float64 else torch.float32
-        shape = (self.heads, self.levels, self.points, images * queries)
-        x, y, logits = chosen.to(exact).view(3, *shape).unbind(0)
-        weights = logits.reshape(self.heads, -1, shape[-1]).softmax(1).view(shape)
-        stand_x, stand_y = (_pixels(places[:, axis].to(exact), sizes, axis, images) for axis in (0, 1))
+        chosen = chosen.to(torch.promote_types(chosen.dtype, torch.float32))
+        x, y, logits = chosen.view(3, self.heads, self.levels, self.points, images, queries).unbind(0)
+        weights = logits.reshape(self.heads, self.levels * self.points, -1).softmax(1)
+        x, y = (x + stands[0, :, :, None]).flatten(3), (y + stands[1, :, :, None]).flatten(3)
         values = self.value_proj(features)
-        head_values = values.view(images, -1, self.heads, values.shape[-1] // self.heads).to(exact)
+        head_values = values.view(images, -1, self.heads, values.shape[-1] // self.heads).to(x.dtype)
         choose = (_compiled() if values.is_cuda else None) or sample
-        mixed = choose(head_values, sizes, x + stand_x, y + stand_y, weights)
+        mixed = choose(head_values, sizes, x, y, weights.view(x.shape))
         result: Tensor = self.output_proj(mixed.to(values.dtype))
         return result
 
@@ -118,29 +117,23 @@ def sample(values: Tensor, sizes: Sizes, x: Tensor, y: Tensor, weights: Tensor) 
         (B, Q, A*D), heads one after the other.
     """
     images, rows, heads, width = values.shape
-    entries, total = x.shape[0] * x.shape[1] * x.shape[2], x.shape[-1]
-    left, (near_x, far_x) = _pair(x, [size[1] for size in sizes])
-    top, (near_y, far_y) = _pair(y, [size[0] for size in sizes])
+    points, total = x.shape[2], x.shape[-1]
+    entries = heads * len(sizes) * points
+    table = _table(sizes, heads, points, x.device, x.dtype)
+    left, near_x, far_x = _pair(x, table.last_x, table.two_x)
+    top, near_y, far_y = _pair(y, table.last_y, table.two_y)
     near_y, far_y = near_y * weights, far_y * weights
     # row of `values` at the upper left pixel; exact in floating point, maps are far below 2**24 entries
-    steps = [heads * size[1] for size in sizes]
-    first = [heads * sum(size[0] * size[1] for size in sizes[:level]) for level in range(len(sizes))]
-    head = torch.arange(heads, device=x.device, dtype=x.dtype).view(-1, 1, 1, 1)
-    row = torch.addcmul(_per_level(first, x) + head, top, _per_level(steps, x)).add_(left, alpha=heads)
+    row = torch.addcmul(table.first, top, table.step).add_(left, alpha=heads)
     # coordinates that are no numbers come out negative: read anything, their weights spoil the sum anyway
     index = row.view(entries, total).int().clamp_min_(0).t().contiguous()
     image = torch.arange(images, device=x.device, dtype=torch.int32) * (rows * heads)
     index = index.view(images, -1, entries).add_(image[:, None, None]).view(total, entries)
-    right = [heads * min(size[1] - 1, 1) for size in sizes]
-    below = [step * min(size[0] - 1, 1) for step, size in zip(steps, sizes, strict=True)]
-    both = [r + b for r, b in zip(right, below, strict=True)]
-    corners = torch.stack([_per_level(number, x) for number in ([0] * len(sizes), right, below, both)], -1)
-    corners = corners.int().expand(heads, -1, x.shape[2], -1, -1).reshape(1, entries, 4)
     parts = (near_y * near_x, near_y * far_x, far_y * near_x, far_y * far_x)
     share = torch.stack([part.view(entries, total).t() for part in parts], -1)
     bags = (total * heads, -1)
     summed = F.embedding_bag(
-        (index[:, :, None] + corners).view(bags),
+        (index[:, :, None] + table.corners).view(bags),
         values.reshape(-1, width),
         per_sample_weights=share.view(bags),
         mode="sum",
@@ -148,39 +141,89 @@ def sample(values: Tensor, sizes: Sizes, x: Tensor, y: Tensor, weights: Tensor) 
     return summed.view(images, -1, heads * width)
 
 
-def reference_places(sizes: Sequence[tuple[int, int]], like: Tensor) -> Tensor:
+def reference_places(sizes: Sequence[tuple[int, int]], device: torch.device) -> Tensor:
     """Centres of the pixels of maps that show the same image, (x, y) in 0..1, row by row, map after map: (S, 2)."""
     found = []
     for height, width in sizes:
-        y = (torch.arange(height, device=like.device) + 0.5) / height
-        x = (torch.arange(width, device=like.device) + 0.5) / width
+        y = (torch.arange(height, device=device) + 0.5) / height
+        x = (torch.arange(width, device=device) + 0.5) / width
         found.append(torch.stack((x.repeat(height), y.repeat_interleave(width)), -1))
     return torch.cat(found)
 
 
-def _pixels(places: Tensor, sizes: Sizes, axis: int, images: int) -> Tensor:
-    """(Q,) places in 0..1 -> (L, 1, B*Q) pixel coordinates in every map; `axis` 0 is x."""
-    return torch.stack([places * size[1 - axis] - 0.5 for size in sizes])[:, None].repeat(1, 1, images)
+def stands_in(sizes: Sizes, places: Tensor) -> Tensor:
+    """Where places, (Q, 2) as (x, y) in 0..1, lie in maps: (2, L, 1, Q) pixel coordinates, x and y."""
+    across = torch.stack([places[:, 0] * width - 0.5 for _, width in sizes])
+    down = torch.stack([places[:, 1] * height - 0.5 for height, _ in sizes])
+    return torch.stack((across, down))[:, :, None]
 
 
-def _pair(u: Tensor, sides: list[int]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """The two neighbouring pixels that a coordinate lies between, and what each of them counts.
+class Table(NamedTuple):
+    """What `sample` needs to know of maps, per level; it depends on their sizes alone.
+
+    Args:
+        last_x, last_y: (L, 1, 1) the last pixel that has a neighbour.
+        two_x, two_y: (L, 1, 1) whether there is more than one pixel, 0 or 1; None: in all maps.
+        step: (L, 1, 1) entries from a row of pixels to the next.
+        first: (A, L, 1, 1) entry of the first pixel.
+        corners: (1, A * L * P, 4) entries from a pixel to itself and its three neighbours.
+    """
+
+    last_x: Tensor
+    last_y: Tensor
+    two_x: Tensor | None
+    two_y: Tensor | None
+    step: Tensor
+    first: Tensor
+    corners: Tensor
+
+
+def _table(sizes: Sizes, heads: int, points: int, device: torch.device, dtype: torch.dtype) -> Table:
+    """Remembered per size, except while a graph is traced, whose tensors belong to it."""
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return _build_table(sizes, heads, points, device, dtype)
+    return _remembered_table(sizes, heads, points, device, dtype)
+
+
+@lru_cache(maxsize=256)
+def _remembered_table(sizes: Sizes, heads: int, points: int, device: torch.device, dtype: torch.dtype) -> Table:
+    # a table first needed under inference_mode must still serve a later training step
+    with torch.inference_mode(False):
+        return _build_table(sizes, heads, points, device, dtype)
+
+
+def _build_table(sizes: Sizes, heads: int, points: int, device: torch.device, dtype: torch.dtype) -> Table:
+    def per_level(numbers: Sequence[int]) -> Tensor:
+        return torch.tensor(numbers, device=device, dtype=dtype).view(-1, 1, 1)
+
+    down, across = zip(*sizes, strict=True)
+    steps = [heads * width for width in across]
+    first = [heads * sum(height * width for height, width in sizes[:level]) for level in range(len(sizes))]
+    # a map of one pixel has no neighbour to step to
+    right, below = [heads * (width > 1) for width in across], [s * (h > 1) for s, h in zip(steps, down, strict=True)]
+    corners = torch.tensor([[0, r, b, r + b] for r, b in zip(right, below, strict=True)], device=device)
+    return Table(
+        per_level([max(width - 2, 0) for width in across]),
+        per_level([max(height - 2, 0) for height in down]),
+        per_level([width > 1 for width in across]) if 1 in across else None,
+        per_level([height > 1 for height in down]) if 1 in down else None,
+        per_level(steps),
+        torch.arange(heads, device=device, dtype=dtype).view(-1, 1, 1, 1) + per_level(first),
+        corners.int()[None, :, None].expand(heads, -1, points, -1).reshape(1, -1, 4),
+    )
+
+
+def _pair(u: Tensor, last: Tensor, two: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """The first of the two pixels that a coordinate lies between, and what each of them counts.
 
     The pair is moved into the map, and a pixel counts by its distance: so a coordinate outside gets 0 from a pair that
-    exists, and no mask is needed. A map of one pixel has no second one.
+    exists, and no mask is needed.
     """
-    last = _per_level([max(side - 2, 0) for side in sides], u)
     low = u.detach().floor().clamp_min_(0).minimum(last)
     distance = u - low
     near = (1 - distance.abs()).clamp_min_(0)
     far = (1 - (distance - 1).abs()).clamp_min_(0)
-    return low, (near, far * _per_level([min(side - 1, 1) for side in sides], u) if 1 in sides else far)
-
-
-def _per_level(numbers: Sequence[int], like: Tensor) -> Tensor:
-    """One number per level, (L, 1, 1); built on the device, which copies nothing to it."""
-    parts = [torch.full((1, 1), float(number), device=like.device, dtype=like.dtype) for number in numbers]
-    return torch.stack(parts)
+    return low, near, far if two is None else far * two
 
 
 @cache

@@ -5,27 +5,28 @@ Letters: B images, C channels, H x W = N tokens at 1/16; M = 21 N / 4 tokens of 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.deformable_attention import DeformableAttention, Sizes, reference_places
+from models.deformable_attention import DeformableAttention, Sizes, reference_places, stands_in
 from models.drop_path import DropPath
 
 EPSILON = 1e-6
 """Of every norm of the adapter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """The maps of one input size, and where their tokens stand.
+class Levels(NamedTuple):
+    """The maps of one input size, and where the tokens of each stand in the others.
 
     Args:
         size: (H, W).
         pyramid: sizes of the maps of the pyramid.
-        tokens: (N, 2) places of the transformer's tokens, (x, y) in 0..1.
-        pyramid_tokens: (M, 2) places of the pyramid's tokens.
+        tokens: (2, 3, 1, N) the transformer's tokens in the maps of the pyramid, in pixels.
+        pyramid_tokens: (2, 1, 1, M) the pyramid's tokens in the map of the transformer.
     """
 
     size: tuple[int, int]
@@ -33,12 +34,25 @@ class Levels:
     tokens: Tensor
     pyramid_tokens: Tensor
 
-    @classmethod
-    def of(cls, size: tuple[int, int], like: Tensor) -> "Levels":
-        """The levels of (H, W) tokens, both even; on the device of `like`."""
-        height, width = size
-        pyramid = ((2 * height, 2 * width), size, (height // 2, width // 2))
-        return cls(size, pyramid, reference_places((size,), like), reference_places(pyramid, like))
+
+def levels_of(size: tuple[int, int], device: torch.device) -> Levels:
+    """The levels of (H, W) tokens, both even; remembered per size, except while a graph is traced."""
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return _levels(size, device)
+    return _remembered_levels(size, device)
+
+
+@lru_cache(maxsize=64)
+def _remembered_levels(size: tuple[int, int], device: torch.device) -> Levels:
+    with torch.inference_mode(False):
+        return _levels(size, device)
+
+
+def _levels(size: tuple[int, int], device: torch.device) -> Levels:
+    height, width = size
+    pyramid = ((2 * height, 2 * width), size, (height // 2, width // 2))
+    tokens, pyramid_tokens = reference_places((size,), device), reference_places(pyramid, device)
+    return Levels(size, pyramid, stands_in(pyramid, tokens), stands_in((size,), pyramid_tokens))
 
 
 @dataclass(frozen=True, slots=True)

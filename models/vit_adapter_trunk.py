@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models.errors import InputError
 from models.vit_adapter_geometry import PATCH, STRIDE, AdapterGeometry
-from models.vit_adapter_interaction import AdapterOptions, Interaction, Levels
+from models.vit_adapter_interaction import AdapterOptions, Interaction, Levels, levels_of
 from models.vit_adapter_layers import Trace, caller
 from models.vit_adapter_prior import SpatialPrior, upsample
 
@@ -97,7 +97,7 @@ class AdapterTrunk(nn.Module):
         below, right = (-side % STRIDE for side in x.shape[2:])
         if below or right:
             x = F.pad(x, (0, right, 0, below))
-        levels = Levels.of((x.shape[2] // PATCH, x.shape[3] // PATCH), x)
+        levels = levels_of((x.shape[2] // PATCH, x.shape[3] // PATCH), x.device)
         finest, pyramid = self.spm(x, self.level_embed)
         tokens = self.patch_embed(x)
         tokens = tokens + self._positions(levels.size).to(tokens.dtype)

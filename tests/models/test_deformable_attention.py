@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.deformable_attention import DeformableAttention, Sizes, reference_places, sample
+from models.deformable_attention import DeformableAttention, Sizes, reference_places, sample, stands_in
 from models.errors import InputError
 
 SIZES: list[Sizes] = [((5, 7),), ((4, 6), (2, 3), (1, 2)), ((1, 8), (3, 1), (1, 1))]
@@ -99,15 +99,18 @@ def test_heads_start_in_their_own_directions() -> None:
 
 
 def test_places_are_the_centres_of_pixels() -> None:
-    places = reference_places([(1, 2), (2, 1)], torch.zeros(1))
+    places = reference_places([(1, 2), (2, 1)], torch.device("cpu"))
     assert places.tolist() == [[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]]
+    stands = stands_in(((3, 8),), places)
+    assert stands.shape == (2, 1, 1, 4)
+    assert stands[0].flatten().tolist() == [1.5, 5.5, 3.5, 3.5] and stands[1].flatten().tolist() == [1, 1, 0.25, 1.75]
 
 
 def test_images_do_not_influence_each_other() -> None:
     sizes: Sizes = ((4, 6), (2, 3))
     layer = DeformableAttention(12, 3, 2, 2).eval()
     torch.nn.init.normal_(layer.sampling_offsets.weight)
-    query, features, places = torch.randn(3, 7, 12), torch.randn(3, 30, 12), torch.rand(7, 2)
+    query, features, places = torch.randn(3, 7, 12), torch.randn(3, 30, 12), stands_in(sizes, torch.rand(7, 2))
     together = layer(query, places, features, sizes)
     for image in range(3):
         one = slice(image, image + 1)
@@ -131,7 +134,7 @@ def test_half_precision_keeps_exact_coordinates(dtype: torch.dtype) -> None:
     ramp = torch.arange(128.0).repeat(4)[None, :, None].expand(1, -1, 8) / 128
     torch.nn.init.eye_(layer.value_proj.weight)
     torch.nn.init.eye_(layer.output_proj.weight)
-    places = torch.tensor([[0.8011, 0.5]])
+    places = stands_in(sizes, torch.tensor([[0.8011, 0.5]]))
     expected = layer(torch.zeros(1, 1, 8), places, ramp, sizes)
     rounded = layer.to(dtype)(torch.zeros(1, 1, 8, dtype=dtype), places, ramp.to(dtype), sizes)
     assert rounded.dtype == dtype
@@ -141,7 +144,7 @@ def test_half_precision_keeps_exact_coordinates(dtype: torch.dtype) -> None:
 def test_features_that_are_no_maps_of_these_sizes_are_refused() -> None:
     layer = DeformableAttention(8, 2, 1, 1)
     with pytest.raises(InputError, match=r"features of shape \(1, 11, 8\) are no 1 maps of \(height, width\)"):
-        layer(torch.zeros(1, 1, 8), torch.zeros(1, 2), torch.zeros(1, 11, 8), ((3, 4),))
+        layer(torch.zeros(1, 1, 8), torch.zeros(2, 1, 1, 1), torch.zeros(1, 11, 8), ((3, 4),))
 
 
 def test_heads_that_do_not_divide_the_channels_are_refused() -> None:
