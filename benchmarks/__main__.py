@@ -11,6 +11,7 @@ PARTS = (
     "benchmarks.service",
     "benchmarks.stvit_r",
     "benchmarks.super_tokens",
+    "benchmarks.svit_adapter",
     "benchmarks.gpu",
 )
 
