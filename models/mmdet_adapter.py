@@ -90,9 +90,9 @@ class PlannedBackbone(nn.Module):
         chosen = plan if plan is not None else _override.get()
         return self.plan if chosen is None else Plan.of(chosen)
 
-    def forward(self, x: Tensor, plan: Mapping[str, Value] | None = None, trace: Any = None) -> Any:
-        """What the backbone puts out under `chosen_plan(plan)`."""
-        return super().forward(x, self.chosen_plan(plan), trace)
+    def forward(self, x: Tensor, plan: Mapping[str, Value] | None = None, trace: Any = None, *more: Any) -> Any:
+        """What the backbone puts out under `chosen_plan(plan)`; what it takes beyond a trace is passed on."""
+        return super().forward(x, self.chosen_plan(plan), trace, *more)
 
 
 def adapt(backbone: type[nn.Module]) -> type[nn.Module]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from models.calibration import Tell
 from models.errors import InputError
 from models.fitting import Fitted
 from models.freezing import freeze
@@ -92,7 +93,7 @@ class VideoSwin(nn.Module):
         self.frames = frames
         self.with_cp = with_cp
         self.frozen_stages = frozen_stages
-        self.patch_embed = PatchEmbed(in_channels, embed_dims, patch, patch_norm)
+        self.patch_embed = PatchEmbed(in_channels, embed_dims, patch, False, patch_norm)
         self.layers = build_stages(self.geometry, num_heads, qkv_bias, qk_scale, drop_path_rate)
         self.norm = nn.LayerNorm(embed_dims * 2 ** (len(depths) - 1))
         self._freeze()
@@ -104,6 +105,15 @@ class VideoSwin(nn.Module):
     def work(self, plan: Mapping[str, Value], input_size: tuple[int, int]) -> Work:
         """Tokens and MACs per block for one clip of (height, width) pixels; see `HourglassGeometry.work`."""
         return self.geometry.work(plan, input_size)
+
+    def calibrated(self, plan: Mapping[str, Value], batches: Sequence[Tensor], tell: Tell) -> Plan:
+        """The plan with the way of clustering that keeps the maps best; see `hourglass_calibrate.calibrate`."""
+        from models.hourglass_calibrate import Trial, calibrate
+
+        def told(trial: Trial, done: int, most: int) -> None:
+            tell(f"{done} of at most {most}: {trial.plan}, distance {trial.distance:.4g}")
+
+        return calibrate(self, plan, batches, progress=told).plan
 
     def forward(self, x: Tensor, plan: Mapping[str, Value] = DENSE, trace: Trace | None = None) -> tuple[Tensor, ...]:
         """The normalised map of the last stage.

@@ -36,26 +36,32 @@ def content(config_file: Path, setting: Setting, most: int = IMAGES) -> tuple[li
         setting: batch and input size.
         most: images, from the front of the common order.
     Returns:
-        (batch, 3, height, width) batches, and a sentence with the digest of the images.
+        (batch, 3, height, width) batches, for clips (batch, 3, frames, height, width) with every view on its own, and a
+        sentence with the digest of the images.
     Raises:
         TargetError: the images cannot be read; names them.
     """
     config = read_config(config_file)
     split = open_split(config, "search", most)
-    images = [
-        F.interpolate(image[None], size=setting.input_size, mode="bilinear", align_corners=False)[0]
-        for image in _prepared(config, split)
-    ]
+    images = [_resized(image, setting.input_size) for image in _prepared(config, split)]
     images += images[: -len(images) % setting.batch]
     batches = [torch.stack(images[start : start + setting.batch]) for start in range(0, len(images), setting.batch)]
     count = len(split.positions)
     return batches, f"{count} images of the search split, sha256 {split.digest[:16]}"
 
 
+def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(3, height, width), or (3, frames, height, width), at another height and width."""
+    frames = image[:, None] if image.dim() == 3 else image
+    sized = F.interpolate(frames.transpose(0, 1), size=size, mode="bilinear", align_corners=False).transpose(0, 1)
+    return sized[:, 0] if image.dim() == 3 else sized
+
+
 def _prepared(config: Any, split: Split) -> list[Tensor]:
     if hasattr(split.dataset, "finish"):
         pixels = (torch.from_numpy(entry["img"]) for entry in decode_labelled(split).loaded)
-        return [split.dataset.finish(one) for one in pixels]
+        finished = (split.dataset.finish(one) for one in pixels)
+        return [view for one in finished for view in (one if one.dim() == 5 else one[None])]
     from mmdet.datasets.pipelines import Compose
 
     pipeline = (config.data.get("search") or config.data.get("val"))["pipeline"]

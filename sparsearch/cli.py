@@ -9,6 +9,7 @@ import typer
 from sparsearch.commands import (
     actions,
     bundles,
+    calibrate,
     demo,
     doctor,
     finetune,
@@ -35,7 +36,10 @@ app = typer.Typer(
     "and **sparsearch search --target NAME --max-ms 35**.\n\n"
     "Exit codes: 0 done, 2 refused, 3 infeasible, 4 failed, 5 cancelled, 75 try again (the service is full or away).",
 )
-for group in (demo, search, serve, records, actions, bundles, measure, training, finetune, visualize, targets, doctor):
+GROUPS = (
+    demo, search, serve, records, actions, bundles, measure, calibrate, training, finetune, visualize, targets, doctor,
+)  # fmt: skip
+for group in GROUPS:
     group.add_to(app)
 
 
