@@ -45,7 +45,8 @@ def fit_swin(state: Mapping[str, Tensor], own: Mapping[str, Tensor], geometry: H
     norms = {name for name in own if _NORM.fullmatch(name)}
     foreign = [name for name in kept if _NORM.fullmatch(name) and name not in norms]
     patches = "patch_embed.proj.weight"
-    inflated = patches in kept and kept[patches].dim() == 4 and own[patches].dim() == 5
+    of_images = patches in kept and kept[patches].dim() == 4
+    inflated = of_images and own[patches].dim() == 5
     fitted = {}
     for name, tensor in kept.items():
         if name in foreign:
@@ -53,7 +54,7 @@ def fit_swin(state: Mapping[str, Tensor], own: Mapping[str, Tensor], geometry: H
         if inflated and name == patches:
             frames = own[name].shape[2]
             tensor = tensor.unsqueeze(2).repeat(1, 1, frames, 1, 1) / frames
-        elif name.endswith("relative_position_bias_table") and name in own and own[patches].dim() - inflated == 4:
+        elif name.endswith("relative_position_bias_table") and name in own and of_images:
             tensor = _table(tensor, own[name], geometry)
         fitted[name] = tensor
     # which norms a file has tells what it was trained for

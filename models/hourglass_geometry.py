@@ -163,8 +163,10 @@ class HourglassGeometry:
                 clusters = self.clustered(size, hourglass)
                 macs = self._block_macs(clusters.size, clusters.grid, channels)
                 products = clusters.windows * math.prod(clusters.window) * math.prod(clusters.grid) * channels
-                macs += 2 * hourglass.iterations * products * (block == hourglass.block)
-                macs += 2 * products * (block + 1 == depth)
+                if block == hourglass.block:  # the means of cells; distances and averages in every round
+                    macs += (1 + 2 * hourglass.iterations) * products
+                if block + 1 == depth:  # distances, and the way back
+                    macs += 2 * products
                 blocks.append(BlockWork(stage, math.prod(clusters.size), total, float(macs), True))
             if stage + 1 < len(self.depths):
                 fixed += 8 * channels**2 * math.prod(sizes[stage + 1])

@@ -19,12 +19,17 @@ CACHED = 2**20
 
 
 class PatchEmbed(nn.Module):
-    """Images or clips to tokens: a convolution with kernel = stride, zero-padded at the end of every axis."""
+    """Images or clips to tokens: a convolution with kernel = stride, zero-padded at the end of every axis.
 
-    def __init__(self, in_channels: int, channels: int, patch: Size, norm: bool) -> None:
+    Args:
+        patch: (frames, height, width) of a patch.
+        flat: for images, which have no axis for frames.
+        norm: LayerNorm behind the convolution.
+    """
+
+    def __init__(self, in_channels: int, channels: int, patch: Size, flat: bool, norm: bool) -> None:
         super().__init__()
         self.patch = patch
-        flat = patch[0] == 1
         self.proj: nn.Conv2d | nn.Conv3d
         if flat:
             self.proj = nn.Conv2d(in_channels, channels, patch[1:], patch[1:])

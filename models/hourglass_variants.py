@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from models.hourglass_geometry import HourglassGeometry
+from models.hourglass_plan import Defaults
 from models.hourglass_plan import Size as Axes
 from models.hourglass_rules import Padding, Rules
 
@@ -22,6 +23,7 @@ class VideoSwinSize:
         drop_path_rate: of training.
         input_size: (height, width) in pixels it is usually run at.
         source: where the numbers come from.
+        defaults: how it clusters where a plan does not say.
     """
 
     frames: int
@@ -32,18 +34,21 @@ class VideoSwinSize:
     drop_path_rate: float
     input_size: tuple[int, int]
     source: str
+    defaults: Defaults = Defaults()
 
     @property
     def options(self) -> dict[str, Any]:
         """Constructor arguments of the backbone."""
         names = ("frames", "embed_dims", "depths", "num_heads", "window_size", "drop_path_rate")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | _how(self.defaults)
 
     @property
     def geometry(self) -> HourglassGeometry:
         """Its integers: maps, work and space."""
         rules = Rules(clip_windows=True, label_map="trilinear")
-        return HourglassGeometry(self.embed_dims, self.depths, self.window_size, (2, 4, 4), self.frames, rules)
+        return HourglassGeometry(
+            self.embed_dims, self.depths, self.window_size, (2, 4, 4), self.frames, rules, self.defaults
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class HourglassSwinSize:
         input_size: (height, width) in pixels it is usually run at.
         source: where the numbers come from.
         padding: how its weights were trained, see `Padding`.
+        defaults: how it clusters where a plan does not say.
     """
 
     embed_dims: int
@@ -68,25 +74,33 @@ class HourglassSwinSize:
     input_size: tuple[int, int]
     source: str
     padding: Padding = "after_norm"
+    defaults: Defaults = Defaults()
 
     @property
     def options(self) -> dict[str, Any]:
         """Constructor arguments of the backbone."""
         names = ("embed_dims", "depths", "num_heads", "window_size", "drop_path_rate", "padding")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | _how(self.defaults)
 
     @property
     def geometry(self) -> HourglassGeometry:
         """Its integers: maps, work and space."""
         rules = Rules(clip_windows=False, padding=self.padding, clipped_bias="exact", shift_mask="trained")
         window = (1, self.window_size, self.window_size)
-        return HourglassGeometry(self.embed_dims, self.depths, window, (1, 4, 4), 1, rules)
+        return HourglassGeometry(self.embed_dims, self.depths, window, (1, 4, 4), 1, rules, self.defaults)
+
+
+def _how(defaults: Defaults) -> dict[str, Any]:
+    return {name: getattr(defaults, name) for name in ("iterations", "neighbourhood", "temperature", "k")}
 
 
 _VIDEO = "Video Swin (arXiv 2106.13230), clustered (arXiv 2210.01035)"
 _IMAGE = "Swin (arXiv 2103.14030), clustered (arXiv 2210.01035)"
 _TINY, _DEEP = (2, 2, 6, 2), (2, 2, 18, 2)
 _TINY_HEADS, _BASE_HEADS, _LARGE_HEADS = (3, 6, 12, 24), (4, 8, 16, 32), (6, 12, 24, 48)
+
+_DIGITS = Defaults(neighbourhood=3, temperature=0.5, k=5)
+"""Chosen by `hourglass_calibrate` for the shipped dense weights on digits images of 336 x 336 pixels."""
 
 VIDEO_SWIN: Mapping[str, VideoSwinSize] = MappingProxyType(
     {
@@ -108,7 +122,7 @@ HOURGLASS_SWIN: Mapping[str, HourglassSwinSize] = MappingProxyType(
         "hourglass_swin_base": HourglassSwinSize(128, _DEEP, _BASE_HEADS, 7, 0.3, (800, 1344), _IMAGE),
         "hourglass_swin_large": HourglassSwinSize(192, _DEEP, _LARGE_HEADS, 12, 0.3, (800, 1344), _IMAGE),
         "hourglass_swin_nano": HourglassSwinSize(
-            24, _TINY, (1, 2, 4, 8), 7, 0.0, (224, 224), "built-in digits model", "before_norm"
+            24, _TINY, (1, 2, 4, 8), 7, 0.0, (224, 224), "built-in digits model", "before_norm", _DIGITS
         ),
     }
 )

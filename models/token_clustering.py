@@ -8,6 +8,7 @@ Letters: G windows, N tokens and M clusters in a window, C channels.
 Source: arXiv 2210.01035, section 3.2, equations 1 to 4; where the released code differs, it is followed.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ def cluster(tokens: Tensor, how: Clustering) -> Tensor:
 
     Gradients pass through the tokens that a cluster averages, not through how much it takes of each.
     """
-    with torch.autocast(tokens.device.type, enabled=False):
+    with _without_autocast(tokens.device):
         tokens = tokens.float()
         clusters = pooled(tokens, how)
         for _ in range(how.iterations):
@@ -84,7 +85,7 @@ def reconstruct(refined: Tensor, tokens: Tensor, clusters: Tensor, how: Clusteri
         tokens: what went into `cluster`.
         clusters: what came out of it.
     """
-    with torch.autocast(tokens.device.type, enabled=False):
+    with _without_autocast(tokens.device):
         return (reconstruction(tokens.float(), clusters.float(), how) @ refined.float()).to(refined.dtype)
 
 
@@ -105,3 +106,8 @@ def reconstruction(tokens: Tensor, clusters: Tensor, how: Clustering) -> Tensor:
 def membership(tokens: Tensor, clusters: Tensor, how: Clustering) -> Tensor:
     """The cluster that each token belongs to most, (G, N), int64; for pictures."""
     return association(tokens.detach().float(), clusters.detach().float(), how).argmax(dim=-1)
+
+
+def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    # the meta device has no autocast to switch off
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
