@@ -10,6 +10,9 @@ from models.hourglass_plan import Defaults
 from models.hourglass_plan import Size as Axes
 from models.hourglass_rules import Padding, Rules
 
+USUAL = Defaults()
+"""As published for Kinetics-400, and for DINO but for its 3 iterations."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoSwinSize:
@@ -34,7 +37,7 @@ class VideoSwinSize:
     drop_path_rate: float
     input_size: tuple[int, int]
     source: str
-    defaults: Defaults = Defaults()
+    defaults: Defaults = USUAL
 
     @property
     def options(self) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class HourglassSwinSize:
     input_size: tuple[int, int]
     source: str
     padding: Padding = "after_norm"
-    defaults: Defaults = Defaults()
+    defaults: Defaults = USUAL
 
     @property
     def options(self) -> dict[str, Any]:
