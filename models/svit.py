@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.calibration import Tell
-from models.errors import InputError, PlanError
+from models.errors import InputError
 from models.fitting import Fitted
 from models.picture import Picture
 from models.plan import Plan, Value
@@ -107,29 +107,6 @@ class SelectiveViTAdapter(AdapterTrunk):
         """Tokens and MACs per block for one image of (height, width) pixels; see `SvitGeometry.work`."""
         return self.geometry.work(plan, input_size)
 
-    def calibrated(self, plan: Mapping[str, Value], batches: Sequence[Tensor], tell: Tell) -> Plan:
-        """Thresholds that keep the plan's shares on average (mode threshold), or the shares that selectors choose.
-
-        Args:
-            plan: `{"mode": "threshold", "keep3_5": 0.5}`; shares that it leaves out are those trained for. Without mode
-                threshold: `{}`, answered by exact counts (mode topk).
-            batches: (B, 3, height, width) images.
-            tell: told what is done.
-        Raises:
-            PlanError, ModelError: see `models.svit_calibrate`.
-        """
-        from models.svit_calibrate import calibrate_ratios, calibrate_thresholds
-
-        schedule = self.geometry.schedule(plan)
-        images = sum(len(batch) for batch in batches)
-        if schedule.mode == "threshold":
-            tell(f"thresholds of {len(self.geometry.selection.blocks)} selectors on {images} images")
-            return calibrate_thresholds(self, lambda: batches, [run.keep for run in schedule.deciding()])
-        if plan:
-            raise PlanError(f"plan {dict(plan)}: add mode='threshold' to find thresholds, or ask with an empty plan")
-        tell(f"shares that {len(self.geometry.selection.blocks)} selectors keep of {images} images")
-        return calibrate_ratios(self, lambda: batches, noise=torch.Generator(batches[0].device).manual_seed(0))
-
     def draw_plan(self, rng: random.Random) -> Plan:
         """A plan for adaptation: the share of every group of blocks is drawn for itself."""
         return self.space((224, 224)).random(rng)
@@ -137,6 +114,24 @@ class SelectiveViTAdapter(AdapterTrunk):
     def depends_on_content(self, plan: Mapping[str, Value]) -> bool:
         """Whether other images take another time: in every mode but topk."""
         return self.geometry.schedule(plan).mode != "topk"
+
+    def calibrated(self, plan: Mapping[str, Value], batches: Sequence[Tensor], tell: Tell) -> Plan:
+        """Thresholds that keep the plan's shares on average (mode threshold), or the shares that selectors choose.
+
+        Args:
+            plan: `{"mode": "threshold", "keep3_5": 0.5}`, where shares that it leaves out are those trained for; or
+                `{}`, answered by exact counts.
+            batches: (B, 3, height, width) images.
+            tell: told what came out.
+        Raises:
+            PlanError, InputError: see `svit_calibrate.calibrate`.
+        """
+        from models.svit_calibrate import calibrate, kept_shares
+
+        found = calibrate(self, plan, batches)
+        shares = ", ".join(f"{share:.3f}" for share in kept_shares(self, found, batches))
+        tell(f"{found}; shares of tokens kept on average: {shares}")
+        return found
 
     def fit_checkpoint(self, state: Mapping[str, Tensor]) -> Fitted:
         """Own files, those of the dense parent, and DeiT's of ImageNet; see `svit_convert.fit_sparse`."""

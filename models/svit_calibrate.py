@@ -5,57 +5,76 @@ A network trained with Gumbel noise steers the mean of its draws, so its probabi
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from models.errors import ModelError
+from models.errors import InputError, PlanError
 from models.plan import Plan, Value
 from models.svit import SelectiveViTAdapter
 from models.svit_decisions import Noise
 from models.svit_plan import Mode
 
-Batches = Callable[[], Iterable[Tensor]]
-"""Gives the same batches of images, (B, 3, height, width), each time it is called."""
-
 ROUNDS = 3
 """Passes over the images. What one block keeps changes what the next ones see, a little."""
 
 
+def calibrate(model: SelectiveViTAdapter, plan: Mapping[str, Value], batches: Sequence[Tensor], seed: int = 0) -> Plan:
+    """The plan with what it leaves open settled: thresholds in mode threshold, ratios in mode topk.
+
+    Args:
+        model: in evaluation mode.
+        plan: of mode threshold, with or without ratios to hit; or of mode topk, without.
+        batches: a few hundred images, (B, 3, height, width), prepared as for the detector.
+        seed: of the noise under which the ratios of mode topk are found.
+    Raises:
+        PlanError: nothing is open.
+        InputError: no images, or a model in training mode.
+    """
+    mode = model.geometry.schedule(plan).mode
+    if mode == "threshold":
+        return calibrate_thresholds(model, plan, batches)
+    if mode == "topk" and not any(name.startswith("keep") for name in plan):
+        noise = torch.Generator(_device(batches)).manual_seed(seed)
+        return Plan.of({**plan, **calibrate_ratios(model, batches, "gumbel", noise)})
+    raise PlanError(
+        f"plan {dict(plan)} leaves nothing open; ask for mode='threshold' (with keep ratios to hit), or "
+        "for mode='topk' without ratios"
+    )
+
+
 def calibrate_thresholds(
-    model: SelectiveViTAdapter, batches: Batches, ratios: Sequence[float] | None = None, rounds: int = ROUNDS
+    model: SelectiveViTAdapter, plan: Mapping[str, Value], batches: Sequence[Tensor], rounds: int = ROUNDS
 ) -> Plan:
     """The plan of mode threshold that keeps the asked shares of tokens on average; images may differ.
 
     Args:
         model: in evaluation mode.
+        plan: whose `keep` knobs ask for shares, else those the network was trained for; thresholds in it are replaced.
         batches: a few hundred images, prepared as for the detector.
-        ratios: one per selector; None: those it was trained for.
         rounds: passes over the images; the first keeps exact counts.
     Raises:
-        ModelError: not in evaluation mode, not one ratio in (0, 1] per selector, decisions that are inherited, or no
-            images.
+        PlanError: decisions that are inherited.
+        InputError: no images, or a model in training mode.
     """
     selection = model.geometry.selection
-    asked = tuple(selection.ratios if ratios is None else ratios)
-    if len(asked) != len(selection.blocks) or not all(0 < ratio <= 1 for ratio in asked):
-        raise ModelError(f"ratios={asked} must be one share in (0, 1] per selector, {len(selection.blocks)}")
     if selection.inherit:
-        raise ModelError("calibration needs a network whose blocks decide afresh; this one inherits its decisions")
-    plan = Plan(tuple((f"keep{block}", ratio) for block, ratio in zip(selection.blocks, asked, strict=True)))
+        raise PlanError("calibration needs a network whose blocks decide afresh; this one inherits its decisions")
+    asked: dict[str, Value] = {name: value for name, value in plan.items() if not name.startswith("threshold")}
+    asked["mode"] = "threshold"
+    runs = selection.schedule(asked).deciding()
+    current = {name: value for name, value in asked.items() if name not in ("mode", "keep")}
+    current |= {f"keep{run.blocks[0]}": run.keep for run in runs}
     for _ in range(rounds):
-        margins = _margins(model, batches, plan)
-        knobs = [
-            (f"threshold{block}", _threshold(found, ratio))
-            for block, found, ratio in zip(selection.blocks, margins, asked, strict=True)
-        ]
-        plan = Plan((("mode", "threshold"), *knobs))
-    return plan
+        margins = _margins(model, batches, current)
+        found = {f"threshold{run.blocks[0]}": _threshold(margins[run.selector], run.keep) for run in runs}
+        current = {**asked, **found}
+    return Plan.of(current)
 
 
 def calibrate_ratios(
-    model: SelectiveViTAdapter, batches: Batches, mode: Mode = "gumbel", noise: torch.Generator | None = None
+    model: SelectiveViTAdapter, batches: Sequence[Tensor], mode: Mode = "gumbel", noise: Noise = None
 ) -> Plan:
     """The plan of mode topk that keeps of every image what the network keeps on average in another mode.
 
@@ -64,8 +83,10 @@ def calibrate_ratios(
         batches: a few hundred images, prepared as for the detector.
         mode: gumbel, as it was trained, or argmax.
         noise: chance for mode gumbel.
+    Raises:
+        InputError: no images, or a model in training mode.
     """
-    shares = kept_shares(model, batches, {"mode": mode}, noise)
+    shares = kept_shares(model, {"mode": mode}, batches, noise)
     blocks = model.geometry.selection.blocks
     return Plan(
         tuple((f"keep{block}", max(1e-4, round(share, 4))) for block, share in zip(blocks, shares, strict=True))
@@ -73,9 +94,9 @@ def calibrate_ratios(
 
 
 def kept_shares(
-    model: SelectiveViTAdapter, batches: Batches, plan: dict[str, Value] | Plan, noise: Noise = None
+    model: SelectiveViTAdapter, plan: Mapping[str, Value], batches: Sequence[Tensor], noise: Noise = None
 ) -> tuple[float, ...]:
-    """The mean share of tokens that each selector's blocks process; 1 where a selector is not asked.
+    """The mean share of tokens that the blocks of each selector process; 1 where a selector is not asked.
 
     With `SvitGeometry.work_of` it gives the mean MACs of a plan that depends on the images.
     """
@@ -88,38 +109,43 @@ def kept_shares(
             kept[number] += float(value.sum())
             seen[number] += value.numel()
 
-    _run(model, batches, plan, trace, noise)
+    _run(model, plan, batches, trace, noise)
     return tuple(share / count if count else 1.0 for share, count in zip(kept, seen, strict=True))
 
 
-def _margins(model: SelectiveViTAdapter, batches: Batches, plan: Plan) -> list[Tensor]:
-    found: list[list[Tensor]] = [[] for _ in model.geometry.selection.blocks]
+def _margins(
+    model: SelectiveViTAdapter, batches: Sequence[Tensor], plan: Mapping[str, Value]
+) -> dict[int | None, Tensor]:
+    found: dict[int | None, list[Tensor]] = {number: [] for number in range(len(model.geometry.selection.blocks))}
 
     def trace(name: str, value: Tensor) -> None:
         if name.endswith(".logits"):
             found[_number(name)].append((value[..., 0] - value[..., 1]).flatten().cpu())
 
-    _run(model, batches, plan, trace, None)
+    _run(model, plan, batches, trace, None)
     # a selector that keeps all in mode topk is not asked
-    return [torch.cat(margins) if margins else torch.empty(0) for margins in found]
+    return {number: torch.cat(margins) if margins else torch.empty(0) for number, margins in found.items()}
 
 
 def _run(
     model: SelectiveViTAdapter,
-    batches: Batches,
-    plan: dict[str, Value] | Plan,
+    plan: Mapping[str, Value],
+    batches: Sequence[Tensor],
     trace: Callable[[str, Tensor], None],
     noise: Noise,
 ) -> None:
     if model.training:
-        raise ModelError("calibration needs a model in evaluation mode, whose norms do not move; call model.eval()")
-    ran = 0
+        raise InputError("calibration needs a model in evaluation mode, whose norms do not move; call model.eval()")
+    _device(batches)
     with torch.no_grad():
-        for images in batches():
-            ran += 1
-            model(images, plan, trace, noise)
-    if not ran:
-        raise ModelError("calibration needs images; `batches` gave none")
+        for images in batches:
+            model.forward(images, Plan.of(plan), trace, noise)
+
+
+def _device(batches: Sequence[Tensor]) -> torch.device:
+    if not batches:
+        raise InputError("calibration needs images; got no batches")
+    return batches[0].device
 
 
 def _threshold(margins: Tensor, ratio: float) -> float:

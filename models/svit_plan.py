@@ -7,7 +7,7 @@ Source: SViT (arXiv 2306.07050), section 3; ratios per block are trained for, th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 from models.errors import PlanError
@@ -79,11 +79,24 @@ class Selection:
     ratios: tuple[float, ...]
     inherit: bool = False
     extra_extractors: int = 2
+    _shares: Mapping[str, tuple[str, tuple[int, ...]]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        singles = [(block,) for block in self.blocks]
+        # a group of one block is that block
+        groups = [group for group in self.groups() if len(group) > 1]
+        named = {"": self.blocks} | {name_of(blocks): blocks for blocks in (*groups, *singles)}
+        shares = {what + part: (what, blocks) for what in ("keep", "threshold") for part, blocks in named.items()}
+        object.__setattr__(self, "_shares", shares)
 
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """The blocks with selectors of each interaction that has any."""
         found = (tuple(block for block in self.blocks if first <= block <= last) for first, last in self.interactions)
         return tuple(group for group in found if group)
+
+    def names(self) -> tuple[str, ...]:
+        """Every knob."""
+        return ("mode", *self._shares, "share", "multiple", "extra_extractors")
 
     def schedule(self, plan: Mapping[str, Value]) -> Schedule:
         """What a plan means.
@@ -91,53 +104,35 @@ class Selection:
         Raises:
             PlanError: unknown knob, a value that cannot run, or a knob without effect in the plan's mode.
         """
+        known = self.names()
+        unknown = [name for name in plan if name not in known]
+        if unknown:
+            raise PlanError(f"unknown knobs {unknown}; an SViT with these selectors has {', '.join(known)}")
         mode = _mode(plan.get("mode", "topk"))
-        found: dict[tuple[str, int], tuple[int, float]] = {}
-        rest = {"mode"}
-        for name, value in plan.items():
-            for what in ("keep", "threshold"):
-                targets = self._targets(what, name)
-                for block in targets:
-                    # of two knobs, the one that names fewer blocks
-                    if (what, block) not in found or len(targets) < found[what, block][0]:
-                        found[what, block] = len(targets), _share(name, value, what)
-                rest |= {name} if targets else set()
         # inherited decisions are shared already
         share = _whole(plan, "share", 1, 1 if self.inherit else max([1, *map(len, self.groups())]))
         multiple = _whole(plan, "multiple", 1, 1024)
         extra = _whole(plan, "extra_extractors", 0, self.extra_extractors, self.extra_extractors)
-        unknown = sorted(set(plan) - rest - {"share", "multiple", "extra_extractors"})
-        if unknown:
-            raise PlanError(f"unknown knobs {unknown}; an SViT with these selectors has {', '.join(self.names())}")
-        if mode != "threshold" and any(what == "threshold" for what, _ in found):
-            raise PlanError(f"thresholds have no effect in mode {mode!r}; add mode='threshold' to the plan")
         if mode != "topk" and multiple > 1:
             raise PlanError(f"multiple={multiple} has no effect in mode {mode!r}, whose counts depend on the image")
-        settings = {}
-        for number, block in enumerate(self.blocks):
-            usual = 1.0 if mode == "topk" else self.ratios[number]
-            keep = found.get(("keep", block), (0, usual))[1]
-            settings[block] = Run((block,), number, keep, found.get(("threshold", block), (0, 0.5))[1])
+        usual = (1.0,) * len(self.blocks) if mode == "topk" else self.ratios
+        found = {
+            "keep": dict(zip(self.blocks, usual, strict=True)),
+            "threshold": dict.fromkeys(self.blocks, 0.5),
+        }
+        # knobs that name fewer blocks come later and win
+        for name in sorted(
+            (name for name in plan if name in self._shares), key=lambda name: -len(self._shares[name][1])
+        ):
+            what, blocks = self._shares[name]
+            if what == "threshold" and mode != "threshold":
+                raise PlanError(f"{name} has no effect in mode {mode!r}; add mode='threshold' to the plan")
+            found[what].update(dict.fromkeys(blocks, _share(name, plan[name], what)))
+        settings = {
+            block: Run((block,), number, found["keep"][block], found["threshold"][block])
+            for number, block in enumerate(self.blocks)
+        }
         return Schedule(mode, self._runs(settings, share), multiple, extra)
-
-    def names(self) -> tuple[str, ...]:
-        """Every knob."""
-        shares = [f"{what}{part}" for what in ("keep", "threshold") for part in ("", *self._parts())]
-        return ("mode", *shares, "share", "multiple", "extra_extractors")
-
-    def _parts(self) -> list[str]:
-        # a group of one block is that block
-        groups = [name_of(group) for group in self.groups() if len(group) > 1]
-        return groups + [str(block) for block in self.blocks]
-
-    def _targets(self, what: str, name: str) -> tuple[int, ...]:
-        if not name.startswith(what):
-            return ()
-        part = name.removeprefix(what)
-        if part == "":
-            return self.blocks
-        singles = tuple((block,) for block in self.blocks)
-        return next((blocks for blocks in (*self.groups(), *singles) if part == name_of(blocks)), ())
 
     def _runs(self, settings: Mapping[int, Run], share: int) -> tuple[tuple[Run, ...], ...]:
         result, lasting = [], None

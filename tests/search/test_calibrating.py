@@ -49,7 +49,7 @@ def test_an_svit_gets_thresholds_that_differ_by_selector(tmp_path: Path, capsys:
     assert calibrate(written(tmp_path, SVIT), {"mode": "threshold", "keep": 0.5}) == 0
     printed = capsys.readouterr()
     found = json.loads(printed.out)
-    assert found.pop("mode") == "threshold"
+    assert found.pop("mode") == "threshold" and found.pop("keep") == 0.5
     assert len(found) == 9 and len(set(found.values())) > 1 and all(0 < value < 1 for value in found.values())
     assert "8 images of the search split" in printed.err
 
