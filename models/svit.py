@@ -148,7 +148,7 @@ class SelectiveViTAdapter(AdapterTrunk):
             trace: told of tokens, pyramid, logits and decisions, for parity tests, pictures and calibration.
             noise: chance for mode gumbel.
         Returns:
-            four maps (B, C, height / s, width / s), rounded up, for s = 4, 8, 16, 32; channels last in memory.
+            four maps (B, C, height / s, width / s), rounded up, for s = 4, 8, 16, 32.
         Raises:
             InputError: `x` is no batch of images with `in_channels` channels, or `noise` of another shape.
             PlanError: a knob does not exist, or its value cannot run.

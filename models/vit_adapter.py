@@ -114,7 +114,7 @@ class ViTAdapter(AdapterTrunk):
             plan: empty.
             trace: told of tokens and pyramid before the first interaction and after each, for parity tests.
         Returns:
-            four maps (B, C, height / s, width / s), rounded up, for s = 4, 8, 16, 32; channels last in memory.
+            four maps (B, C, height / s, width / s), rounded up, for s = 4, 8, 16, 32.
         Raises:
             InputError: `x` is no batch of images with `in_channels` channels.
             PlanError: the plan sets a knob.

@@ -143,7 +143,9 @@ class AdapterTrunk(nn.Module):
         outputs = []
         for level, found in enumerate(maps):
             height, width = (-(-side // 2 ** (level + 2)) for side in image)
-            outputs.append(self.get_submodule(f"norm{level + 1}")(found)[:, :, :height, :width])
+            normed = self.get_submodule(f"norm{level + 1}")(found)[:, :, :height, :width]
+            # mmcv's RoIAlign reads memory as if channels came first, whatever the strides of a neck's maps say
+            outputs.append(normed.contiguous())
         return tuple(outputs)
 
     def interaction(self, index: int) -> Interaction:
