@@ -1,7 +1,6 @@
 custom_imports = dict(imports=["sparsearch"], allow_failed_imports=False)
 checkpoint_config = dict(interval=1, max_keep_ckpts=3)
 log_config = dict(interval=50, hooks=[dict(type="TextLoggerHook")])
-custom_hooks = []
 dist_params = dict(backend="nccl")
 log_level = "INFO"
 load_from = None

@@ -1,9 +1,11 @@
-# step 1 of 2, from scratch under a random plan every iteration, on crops that are made small: most of the learning
-_base_ = [
-    "../_base_/models/classifier_stvit-nano.py",
-    "../_base_/datasets/digit_classes.py",
-    "../_base_/schedules/adamw_small.py",
-    "../_base_/classification_runtime.py",
+# step 2 of 2, under random plans at the size that is searched
+_base_ = "./stvit-nano_adapt-64_digit-classes.py"
+train_pipeline = [
+    dict(type="RandomResizedCrop", size=128, scale=(0.6, 1.0), ratio=(0.8, 1.25)),
+    {{_base_.normalize}},
 ]
-custom_hooks = [dict(type="SparsityAdaptationHook", seed=0)]
-runner = dict(max_epochs=12)
+data = dict(train=dict(pipeline=train_pipeline))
+optimizer = dict(lr=5e-4)
+lr_config = dict(warmup_iters=20)
+runner = dict(max_epochs=3)
+load_from = "work_dirs/stvit-nano_adapt-64_digit-classes/latest.pth"

@@ -7,5 +7,5 @@ data = dict(
     confirm=dict(type="DigitClasses", split="confirm", pipeline={{_base_.test_pipeline}}),
     report=dict(type="DigitClasses", split="report", pipeline={{_base_.test_pipeline}}),
 )
-# the schedule of exported fine-tune configs, scaled to this small set; a config that says nothing gets the published one
+# the schedule of exported fine-tune configs, scaled to this small set
 finetune = dict(lr=1e-4, max_epochs=2, step=[1], warmup_iters=20)

@@ -2,7 +2,7 @@
 dataset_type = "DigitClasses"
 normalize = dict(type="Normalize", mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 train_pipeline = [
-    dict(type="RandomResizedCrop", size=64, scale=(0.4, 1.0), ratio=(0.8, 1.25)),
+    dict(type="RandomResizedCrop", size=64, scale=(0.6, 1.0), ratio=(0.8, 1.25)),
     normalize,
 ]
 test_pipeline = [normalize]
@@ -15,4 +15,4 @@ data = dict(
     val_dataloader=dict(samples_per_gpu=32, workers_per_gpu=0),
     test_dataloader=dict(samples_per_gpu=32, workers_per_gpu=0),
 )
-evaluation = dict(interval=6, metric="top_k_accuracy")
+evaluation = dict(interval=5, metric="top_k_accuracy")

@@ -1,4 +1,4 @@
-# built in: clips of 16 frames of 64 pixels, of which a model sees every second one; written on demand on their first use
+# built in: clips of 16 frames of 64 pixels, of which a model sees every second one; written on their first use
 dataset_type = "MovingDigits"
 normalize = dict(type="Normalize", mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 sampling = dict(clip_len=8, frame_interval=2, num_clips=1)

@@ -12,4 +12,4 @@ optimizer_config = dict(grad_clip=dict(max_norm=5, norm_type=2))
 lr_config = dict(
     policy="CosineAnnealing", min_lr_ratio=0.01, warmup="linear", warmup_iters=100, warmup_ratio=0.01, by_epoch=False
 )
-runner = dict(type="EpochBasedRunner", max_epochs=12)
+runner = dict(type="EpochBasedRunner", max_epochs=10)
