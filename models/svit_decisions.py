@@ -1,6 +1,6 @@
 """Who is processed: from the logits of a selector to the tokens that its blocks run on.
 
-Source: SViT (arXiv 2306.07050), section 3.2; the straight-through Gumbel estimator is arXiv 1611.01144.
+Source: SViT (arXiv 2306.07050), section 3; the straight-through Gumbel estimator is arXiv 1611.01144.
 Letters: B images, N tokens.
 """
 
@@ -104,7 +104,7 @@ def ratio_loss(decisions: Sequence[Tensor], targets: Sequence[float], per_image:
         decisions: (B, N) of every selector, at least one.
         targets: share that each should keep.
         per_image: square the error of every image; otherwise that of their mean, so that images may differ.
-    Source: SViT (arXiv 2306.07050), equation 5.
+    Source: SViT (arXiv 2306.07050), section 3.
     """
     losses = []
     for decided, target in zip(decisions, targets, strict=True):

@@ -25,7 +25,7 @@ class SelectiveMaskRCNN(MaskRCNN):  # type: ignore[misc]  # mmdet is untyped
         options: those of mmdet's `MaskRCNN`.
     Raises:
         ModelError: a backbone without losses.
-    Source: SViT (arXiv 2306.07050), section 3.3.
+    Source: SViT (arXiv 2306.07050), section 3.
     """
 
     def __init__(self, *, ratio_loss_weight: float = 4.0, **options: Any) -> None:

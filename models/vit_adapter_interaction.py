@@ -1,6 +1,6 @@
 """Where transformer and pyramid of a ViT-Adapter meet: the injector and the extractor.
 
-Source: ViT-Adapter (arXiv 2205.08534), section 3.3.
+Source: ViT-Adapter (arXiv 2205.08534), section 3.
 Letters: B images, C channels, H x W = N tokens at 1/16; M = 21 N / 4 tokens of the pyramid at 1/8, 1/16 and 1/32.
 """
 

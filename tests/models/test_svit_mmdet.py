@@ -81,6 +81,13 @@ def test_it_tests_like_any_detector() -> None:
     assert len(boxes) == len(masks) == 10
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_features_reach_the_heads_with_channels_first(training: bool) -> None:
+    # mmcv's RoIAlign does not look at strides: it would mix up channels and places, and training would not get anywhere
+    model = detector(backbone={"plan": {"keep": 0.5}}).train(training)
+    assert all(level.is_contiguous() for level in model.extract_feat(batch()["img"]))
+
+
 def test_another_backbone_is_refused() -> None:
     with pytest.raises(
         ModelError, match="needs a backbone that selects tokens, such as SelectiveViTAdapter; got ViTAd"
