@@ -26,7 +26,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 # what numpy itself names as the makers of arrays and of scalars; its modules have moved between numpy 1 and 2
-_MAKERS = {
+_MAKERS: Mapping[str, tuple[Any, ...]] = {
     "multiarray": (np.zeros(0).__reduce__()[0], np.float32(0).__reduce__()[0]),
     "numeric": (np.zeros(0).__reduce_ex__(5)[0],),
 }
