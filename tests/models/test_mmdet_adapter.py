@@ -13,7 +13,7 @@ from models.adaptation import draw_adaptation_plan, draw_plan
 from models.errors import ModelError, PlanError
 from models.mmdet_adapter import ADAPTED, PlannedBackbone, SparsityAdaptationHook, use_plan
 from models.plan import Plan
-from models.zoo import FAMILIES
+from models.zoo import FAMILIES, ZOO
 
 PLAN = {"stage0": 0.5}
 
@@ -145,3 +145,24 @@ def test_every_family_is_built_by_its_class_name_and_refuses_unknown_knobs(name:
             build_backbone({"type": name, "plan": {"no_such_knob": 1}, **options})
     drawn = draw_plan(model, random.Random(0))
     model.work(drawn, (224, 224))
+
+
+NANO = (
+    "sparsevit_nano",
+    "stvit_r_nano",
+    "svit_adapter_nano",
+    "vit_adapter_nano",
+    "stvit_nano_backbone",
+    "hourglass_swin_nano",
+)
+
+
+@pytest.mark.parametrize("name", NANO)
+def test_maps_lie_in_memory_as_mmcv_reads_them(name: str) -> None:
+    family, size = ZOO[name]
+    model = build_backbone({"type": family.type, "plan": {}, **size.options}).eval()
+    with torch.no_grad():
+        maps = model(torch.randn(2, 3, 96, 128))
+    # mmcv's RoIAlign on the CPU takes the storage for the map, whatever the strides say
+    assert len(maps) == 4 and all(one.is_contiguous() for one in maps)
+    assert [tuple(one.shape[2:]) for one in maps] == [(24, 32), (12, 16), (6, 8), (3, 4)]
