@@ -206,7 +206,14 @@ def _cpu_ddp(detector: Any, device: str, device_ids: Sequence[int], **options: A
     # mmdet's build_ddp asserts an accelerator; the class below it is content with the CPU
     from mmcv.parallel import MMDistributedDataParallel
 
-    return MMDistributedDataParallel(detector, **options)
+    class OnCPU(MMDistributedDataParallel):  # type: ignore[misc]  # mmcv is untyped
+        """Unpacks its batches, which mmcv does for accelerators only."""
+
+        def train_step(self, *inputs: Any, **kwargs: Any) -> Any:
+            unpacked, named = self.scatter(inputs, kwargs, [-1])
+            return super().train_step(*unpacked[0], **named[0])
+
+    return OnCPU(detector, **options)
 
 
 def _leave_out_fp16(settings: Any) -> None:

@@ -1,6 +1,9 @@
 """Training of classifiers through mmdet's loop: what a config may ask for, and what is refused."""
 
 import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from search import training
 from search.errors import TargetError
 from tests.search.classifying import write_target
 
+ROOT = Path(__file__).parents[2]
 MIXED = """
 model = dict(label_smoothing=0.1, mix=dict(mixup=0.8, cutmix=1.0))
 data = dict(samples_per_gpu=4, train=dict(repeats=2))
@@ -107,3 +111,20 @@ def test_a_damaged_image_ends_the_training_with_its_name(folder: Path, tmp_path:
     )
     with pytest.raises(TargetError, match=r"broken\.jpg cannot be decoded"):
         training.train(changed(folder, "damaged.py", text), tmp_path / "work", validate=False)
+
+
+def test_two_ranks_train_one_model(folder: Path, tmp_path: Path) -> None:
+    training.read_config(folder / "tiny.py")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)]
+    command += ["-m", "sparsearch", "train", str(changed(folder, "ranks.py", MIXED)), "--launcher", "pytorch"]
+    done = subprocess.run(
+        [*command, "--work-dir", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    # 40 images in repeats of 2, on two ranks in batches of 4: 3 iterations; one rank writes, for both
+    assert {path.name for path in tmp_path.glob("*.pth")} == {"epoch_1.pth", "epoch_2.pth", "latest.pth"}
+    assert len([line for line in logged(tmp_path) if line.get("mode") == "train"]) == 2
+    assert torch.load(tmp_path / "epoch_2.pth", weights_only=False)["meta"]["iter"] == 6
