@@ -6,6 +6,10 @@ Taken over is what has the same name and shape: the heads and most of the neck. 
 SparseViT, also takes over the plain blocks, mergings and output norms of its backbone. A block that makes, works on or
 spends semantic tokens takes the weights of a Swin block, its fused projection cut into query, and key with value. Where
 the third stage is deeper, its blocks are used again from the first on. The stem and the layer scales stay fresh.
+
+`--scale PATTERN=FACTOR` makes fresh weights smaller: a backbone that ends in batch normalisation is too loud for heads
+that know another one, since it stretches rare features such as a digit's, and a vision transformer that was never
+trained drowns what stands beside it in the brightness of its patches.
 """
 
 import argparse
@@ -88,6 +92,24 @@ def _outermost(tensor: Tensor) -> Tensor:
     return groups.transpose(-1, -2).reshape(tensor.shape)
 
 
+def scaled(state: Mapping[str, Tensor], factors: Sequence[str]) -> dict[str, Tensor]:
+    """A state dict with some entries multiplied.
+
+    Args:
+        factors: `PATTERN=FACTOR` each; the pattern is a regular expression of whole names.
+    Raises:
+        SampleError: no such form, or no entry of that name.
+    """
+    result = dict(state)
+    for factor in factors:
+        pattern, _, number = factor.rpartition("=")
+        names = [name for name in state if pattern and re.fullmatch(pattern, name)]
+        if not names or not number.replace(".", "", 1).isdigit():
+            raise SampleError(f"--scale {factor!r} must be PATTERN=FACTOR with a pattern that names some entry")
+        result |= {name: state[name] * float(number) for name in names}
+    return result
+
+
 def fresh(config: Path, seed: int) -> dict[str, Tensor]:
     """The weights that a detector of a config is built with.
 
@@ -114,10 +136,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("config", type=Path, help="mmdet config of the detector to be trained")
     parser.add_argument("source", type=Path, help="checkpoint of a trained detector")
     parser.add_argument("destination", type=Path, help="file to write (.safetensors), for `load_from`")
+    parser.add_argument(
+        "--scale", action="append", default=[], help="PATTERN=FACTOR for fresh weights; may be repeated"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the fresh weights")
     chosen = parser.parse_args(arguments)
     try:
-        state, taken = start(fresh(chosen.config, chosen.seed), read_checkpoint(chosen.source))
+        own = scaled(fresh(chosen.config, chosen.seed), chosen.scale)
+        state, taken = start(own, read_checkpoint(chosen.source))
     except (CheckpointError, SampleError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

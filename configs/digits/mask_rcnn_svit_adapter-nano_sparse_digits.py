@@ -8,5 +8,4 @@ model = dict(
 )
 optimizer = dict(lr=5e-4)
 lr_config = dict(warmup_iters=50)
-runner = dict(max_epochs=1)
 load_from = "work_dirs/mask_rcnn_vit_adapter-nano_dense_digits/latest.pth"

@@ -1,5 +1,6 @@
 # step 1 of 3, dense training on crops of 224 pixels; heads and neck start as those of the built-in SparseViT:
-#   python -m samples.start THIS samples/weights/digits_dense.safetensors work_dirs/vit_adapter_start.safetensors
+#   python -m samples.start THIS samples/weights/digits_dense.safetensors work_dirs/vit_adapter_start.safetensors \
+#     --scale 'backbone.norm[1-4].weight=0.2' --scale 'backbone.patch_embed.proj.*=0.05'
 _base_ = [
     "../_base_/models/mask_rcnn_vit_adapter-nano_fpn.py",
     "../_base_/datasets/digits_instance.py",
@@ -14,7 +15,7 @@ optimizer = dict(
     ),
 )
 # the rate falls to its half only: the next step goes on from there
-lr_config = dict(min_lr_ratio=0.5)
-runner = dict(max_epochs=2)
-evaluation = dict(interval=2)
+lr_config = dict(min_lr_ratio=0.5, warmup_iters=60)
+runner = dict(max_epochs=1)
+evaluation = dict(interval=1)
 load_from = "work_dirs/vit_adapter_start.safetensors"

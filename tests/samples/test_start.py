@@ -8,7 +8,8 @@ from models.checkpoint import read_checkpoint
 from models.sparsevit import SparseViT
 from models.stvit_r import STViTR
 from models.swin_convert import from_swin_authors
-from samples.start import from_swin, main, start
+from samples.errors import SampleError
+from samples.start import from_swin, main, scaled, start
 
 SMALL = {"embed_dims": 8, "num_heads": (1, 1, 2, 2), "window_size": 7}
 
@@ -50,6 +51,18 @@ def test_another_backbone_gives_neck_and_heads_only(swin: dict[str, Tensor]) -> 
     whole, taken = start({"backbone.layers.2.blocks.0.x": torch.ones(1), "neck.weight": torch.zeros(4)}, swin)
     assert taken == ("neck.weight",)
     assert torch.equal(whole["backbone.layers.2.blocks.0.x"], torch.ones(1))
+
+
+def test_fresh_weights_can_be_made_smaller() -> None:
+    state = {"norm1.weight": torch.ones(2), "norm1.bias": torch.ones(2), "up.weight": torch.ones(2)}
+    result = scaled(state, ["norm[1-4].weight=0.2", "up.*=2"])
+    assert {name: tensor[0].item() for name, tensor in result.items()} == pytest.approx(
+        {"norm1.weight": 0.2, "norm1.bias": 1, "up.weight": 2}
+    )
+    assert state["up.weight"][0] == 1
+    for wrong in ("norm1.weight", "norm=0.5", "norm1.weight=-1", "=2", "norm1.weight=x"):
+        with pytest.raises(SampleError, match="must be PATTERN=FACTOR"):
+            scaled(state, [wrong])
 
 
 def test_the_command_writes_a_whole_file_or_says_what_is_wrong(
