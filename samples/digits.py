@@ -12,9 +12,7 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from samples.coco import write_split
 from samples.digit_glyphs import split_scans
 from samples.digit_scenes import Scene, draw_scene
 from samples.errors import SampleError
+from samples.folders import appear, digest_of
 from samples.home import data_root
 from samples.photos import split_photos
 
@@ -73,8 +72,7 @@ class Recipe:
 
     def digest(self) -> str:
         """12 hexadecimal digits, different for every recipe and format."""
-        content = json.dumps({**asdict(self), "format": FORMAT}, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:12]
+        return digest_of(asdict(self), FORMAT)
 
 
 def ensure_digits(recipe: Recipe | None = None, root: Path | None = None) -> Path:
@@ -117,21 +115,13 @@ def write_digits(folder: Path, recipe: Recipe, replace: bool = False) -> dict[st
     Raises:
         SampleError: the folder exists and `replace` is false, or it cannot be written.
     """
-    if folder.exists() and not replace:
-        raise SampleError(f"{folder} exists; choose another folder or remove it first")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise SampleError(f"cannot write {folder}: {error}; set SPARSEARCH_HOME to a folder you may write to") from None
-    try:
-        manifest = _write_into(scratch, recipe)
-        scratch.chmod(0o755)
-        _move(scratch, folder, recipe)
-    except OSError as error:
-        raise SampleError(f"cannot write {folder}: {error}; free some space or set SPARSEARCH_HOME elsewhere") from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    manifest: dict[str, Any] = {}
+    appear(
+        folder,
+        lambda empty: manifest.update(_write_into(empty, recipe)),
+        lambda there: is_complete(there, recipe),
+        replace,
+    )
     return manifest
 
 
@@ -151,19 +141,6 @@ def _scenes(recipe: Recipe, split: str) -> Iterator[Scene]:
     for number in range(getattr(recipe, split)):
         rng = np.random.default_rng([recipe.seed, 1, SPLITS.index(split), number])
         yield draw_scene(scans, bands, recipe.size, rng)
-
-
-def _move(scratch: Path, folder: Path, recipe: Recipe) -> None:
-    """Put the finished folder in its place; another process that was faster wins if its work is whole."""
-    for _ in range(3):
-        try:
-            scratch.rename(folder)
-            return
-        except OSError:
-            if is_complete(folder, recipe):
-                return
-            shutil.rmtree(folder, ignore_errors=True)
-    scratch.rename(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -48,6 +48,27 @@ def write_folder(folder: Path, digest: str, fill: Fill, replace: bool = False) -
     Raises:
         SampleError: the folder exists and `replace` is false, or it cannot be written.
     """
+    manifest: dict[str, Any] = {"digest": digest}
+
+    def write(empty: Path) -> None:
+        manifest["splits"] = {name: dict(split) for name, split in fill(empty).items()}
+        (empty / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+    appear(folder, write, lambda there: is_whole(there, digest), replace)
+    return manifest
+
+
+def appear(folder: Path, write: Callable[[Path], None], whole: Callable[[Path], bool], replace: bool = False) -> None:
+    """Make a folder that appears with all that is in it, or not at all.
+
+    Args:
+        folder: where.
+        write: writes into an empty folder beside it.
+        whole: whether a folder is what would be written; then another process was faster, and wins.
+        replace: overwrite a folder that is there.
+    Raises:
+        SampleError: the folder exists and `replace` is false, or it cannot be written.
+    """
     if folder.exists() and not replace:
         raise SampleError(f"{folder} exists; choose another folder or remove it first")
     try:
@@ -56,15 +77,13 @@ def write_folder(folder: Path, digest: str, fill: Fill, replace: bool = False) -
     except OSError as error:
         raise SampleError(f"cannot write {folder}: {error}; set SPARSEARCH_HOME to a folder you may write to") from None
     try:
-        manifest = {"digest": digest, "splits": {name: dict(split) for name, split in fill(scratch).items()}}
-        (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        write(scratch)
         scratch.chmod(0o755)
-        _move(scratch, folder, digest)
+        _move(scratch, folder, whole)
     except OSError as error:
         raise SampleError(f"cannot write {folder}: {error}; free some space or set SPARSEARCH_HOME elsewhere") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return manifest
 
 
 def is_whole(folder: Path, digest: str) -> bool:
@@ -90,14 +109,14 @@ def tally(folder: Path, split: str) -> dict[str, int]:
     return {"files": len(sizes), "bytes": sum(sizes)}
 
 
-def _move(scratch: Path, folder: Path, digest: str) -> None:
-    """Put the finished folder in its place; another process that was faster wins if its work is whole."""
+def _move(scratch: Path, folder: Path, whole: Callable[[Path], bool]) -> None:
+    """Put the finished folder in its place."""
     for _ in range(3):
         try:
             scratch.rename(folder)
             return
         except OSError:
-            if is_whole(folder, digest):
+            if whole(folder):
                 return
             shutil.rmtree(folder, ignore_errors=True)
     scratch.rename(folder)
