@@ -9,13 +9,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.drop_path import DropPath
+from models.hourglass_geometry import projects_first
 from models.hourglass_plan import Size
 from models.hourglass_rules import Padding
-from models.hourglass_windows import Windows, take, with_blank
+from models.hourglass_windows import Windows, into_windows, take
 from models.stvit_r_layers import FeedForward
 
 CACHED = 2**20
 """Numbers that stay in the cache of a CPU from one layer to the next (4 MB in float32)."""
+
+
+def travels(tokens: Tensor, numbers: int) -> bool:
+    """Whether a hidden map of so many numbers is so large that it had better be made, and used, part by part.
+
+    On a CPU it would go through the memory once per layer, and beyond 32 MB also be handed out anew by the operating
+    system each time. Gradients need it whole.
+    """
+    return tokens.is_cpu and not torch.is_grad_enabled() and numbers > 8 * CACHED
 
 
 class PatchEmbed(nn.Module):
@@ -82,28 +92,35 @@ class Attention(nn.Module):
             bias: added to the logits, (heads, T, T).
             blank: (C,) what stands where a window hangs over the border; None: zero.
         """
-        samples, _, channels = tokens.shape
-        if where.padded:
-            # tokens are projected before they are copied into windows: what hangs over the border costs nothing
-            absent = self.qkv.bias if blank is None else self.qkv(blank)
-            rows = take(with_blank(self.qkv(tokens), absent, True), where.gather)
-        else:
-            rows = self.qkv(take(tokens, where.gather))
-        rows = rows.view(samples, where.total, where.tokens, 3, self.heads, channels // self.heads)
-        mixed, first = [], 0
-        for count, mask in where.runs:
-            run = rows[:, first : first + count].flatten(0, 1)
+        samples, count, channels = tokens.shape
+        projected = projects_first(count, where.total * where.tokens)
+        if projected:
+            tokens = self.qkv(tokens)
+            blank = self.qkv.bias if blank is None else self.qkv(blank)
+        rows = into_windows(tokens, where, blank).view(samples, where.total, where.tokens, -1)
+        most, mixed, first = where.total, [], 0
+        if travels(tokens, samples * where.total * where.tokens * 3 * channels):
+            most = max(1, CACHED // (samples * where.tokens * 3 * channels))
+        for windows, mask in where.runs:
             total = bias if mask is None else bias + mask.to(bias.dtype)
-            query, key, value = run.permute(2, 0, 3, 1, 4).unbind(0)
-            # four dimensions, or the fused kernel of the CPU is not taken
-            output = F.scaled_dot_product_attention(
-                query, key, value, attn_mask=total.to(query.dtype).unsqueeze(0), scale=self.scale
-            )
-            mixed.append(output.transpose(1, 2).reshape(samples, count * where.tokens, channels))
-            first += count
+            for start in range(first, first + windows, most):
+                part = rows[:, start : min(start + most, first + windows)]
+                mixed.append(self._mix(part if projected else self.qkv(part), total))
+            first += windows
         together = mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
-        result: Tensor = self.proj(take(together, where.scatter))
+        result: Tensor = self.proj(take(together.flatten(1, 2), where.scatter))
         return result
+
+    def _mix(self, rows: Tensor, bias: Tensor) -> Tensor:
+        """Projections to mixed values: (B, n, T, 3C) -> (B, n, T, C)."""
+        samples, windows, tokens, channels = rows.shape
+        parts = rows.reshape(samples * windows, tokens, 3, self.heads, -1)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        # four dimensions, or the fused kernel of the CPU is not taken
+        output = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=bias.to(query.dtype).unsqueeze(0), scale=self.scale
+        )
+        return output.transpose(1, 2).reshape(samples, windows, tokens, channels // 3)
 
 
 class Block(nn.Module):
@@ -141,9 +158,9 @@ class Block(nn.Module):
         """
         blank = self.norm1.bias if padding == "before_norm" else None
         tokens = tokens + self.drop_path(self.attn(self.norm1(tokens), where, bias, blank))
-        rows = max(1, CACHED // (tokens.shape[0] * self.mlp.fc1.out_features))
-        if tokens.is_cpu and not torch.is_grad_enabled() and tokens.shape[1] > 8 * rows:
-            # large hidden maps would travel through the memory once per layer
+        hidden = tokens.shape[0] * self.mlp.fc1.out_features
+        if travels(tokens, hidden * tokens.shape[1]):
+            rows = max(1, CACHED // hidden)
             return torch.cat([self._feed(part) for part in tokens.split(rows, dim=1)], dim=1)  # type: ignore[no-untyped-call]
         return self._feed(tokens)
 

@@ -14,7 +14,7 @@ from models.hourglass_bias import cropped_table, relative_bias, resized_table
 from models.hourglass_geometry import ClusteredMap, HourglassGeometry
 from models.hourglass_layers import Block
 from models.hourglass_plan import Hourglass, Size
-from models.hourglass_windows import Windows, take, window_major, windows, with_blank
+from models.hourglass_windows import Windows, into_windows, take, window_major, windows
 from models.stvit_r_layers import Merging
 from models.stvit_r_stages import Trace, caller
 from models.token_clustering import Clustering, cluster, membership, pooled, reconstruct
@@ -62,8 +62,7 @@ class Stage(nn.Module):
         small, how = geometry.clustered(size, hourglass), clustering(geometry, size, hourglass)
         cells = windows(size, small.window, NO_SHIFT, NO_SHIFT, tokens.device)
         # padding is clustered like any token
-        features = take(with_blank(tokens, None, cells.padded), cells.gather)
-        features = features.reshape(-1, cells.tokens, tokens.shape[-1])
+        features = into_windows(tokens, cells, None).reshape(-1, cells.tokens, tokens.shape[-1])
         clusters = cluster(features, how)
         if trace is not None:
             trace("features", features)

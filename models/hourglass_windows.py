@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from models.hourglass_memory import remembered
@@ -21,9 +20,9 @@ class Windows(NamedTuple):
     Args:
         total: n.
         tokens: T.
-        gather: (n*T,) the token at each place, L where a window hangs over the border; None: the same order.
+        gather: (n*T,) the token at each place, any where a window hangs over the border; None: the same order.
         scatter: (L,) the place of each token; None: the same order.
-        padded: whether any window hangs over the border.
+        outside: the places over the border; None: there are none.
         runs: (how many, mask) of consecutive windows that share a mask; a mask is (T, T), -100 between tokens that
             are no neighbours and 0 elsewhere, or None.
     """
@@ -32,7 +31,7 @@ class Windows(NamedTuple):
     tokens: int
     gather: Tensor | None
     scatter: Tensor | None
-    padded: bool
+    outside: Tensor | None
     runs: tuple[tuple[int, Tensor | None], ...]
 
 
@@ -52,21 +51,22 @@ def windows(size: Size, window: Size, shift: Size, mask_shift: Size, device: tor
         kinds = [_all_neighbours(window)] * count
         # a map cut along its first axis alone is in the order of its windows already
         if not padded and counts[2] == 1 and (counts[1] == 1 or window[0] == 1):
-            return Windows(count, tokens, None, None, False, ((count, None),))
+            return Windows(count, tokens, None, None, None, ((count, None),))
     else:
         kinds = _kinds(counts, window, mask_shift)
     # windows with the same mask lie together, those without any first
     order = sorted(range(count), key=lambda number: kinds[number])
     runs = tuple((kinds.count(kind), _mask(kind, device)) for kind in sorted(set(kinds)))
     places = [(torch.arange(n * w, device=device) + s) % (n * w) for n, w, s in zip(counts, window, shift, strict=True)]
-    outside = [(place >= length).long() for place, length in zip(places, size, strict=True)]
+    over = [(place >= length).long() for place, length in zip(places, size, strict=True)]
     number = _grid(places[0] * (size[1] * size[2]), places[1] * size[2], places[2])
-    number = number.masked_fill(_grid(*outside) > 0, math.prod(size))
+    number = number.masked_fill(_grid(*over) > 0, math.prod(size))
     cut = number.view(counts[0], window[0], counts[1], window[1], counts[2], window[2]).permute(0, 2, 4, 1, 3, 5)
     gather = cut.reshape(count, tokens)[torch.tensor(order, device=device)].reshape(-1)
     # places over the border sort behind all tokens
-    scatter = gather.argsort(stable=True)[: math.prod(size)]
-    return Windows(count, tokens, gather, scatter, padded, runs)
+    order_of_tokens = gather.argsort(stable=True)
+    scatter, outside = order_of_tokens[: math.prod(size)], order_of_tokens[math.prod(size) :]
+    return Windows(count, tokens, gather % math.prod(size), scatter, outside if padded else None, runs)
 
 
 @remembered
@@ -92,13 +92,15 @@ def take(rows: Tensor, places: Tensor | None) -> Tensor:
     return rows.reshape(-1, channels).index_select(0, flat.reshape(-1)).view(samples, -1, channels)
 
 
-def with_blank(tokens: Tensor, blank: Tensor | None, padded: bool) -> Tensor:
-    """(B, L, C) -> (B, L + 1, C) where windows hang over the border: `blank`, (C,), or zero stands there."""
-    if not padded:
-        return tokens
+def into_windows(tokens: Tensor, where: Windows, blank: Tensor | None) -> Tensor:
+    """(B, L, C) -> (B, n*T, C), window by window; over the border stands `blank`, (C,), or zero."""
+    rows = take(tokens, where.gather)
+    if where.outside is None:
+        return rows
+    # rows are a fresh copy: filling the few places over the border is cheaper than another copy of the map
     if blank is None:
-        return F.pad(tokens, (0, 0, 0, 1))
-    return torch.cat([tokens, blank.to(tokens.dtype).expand(tokens.shape[0], 1, -1)], dim=1)
+        return rows.index_fill_(1, where.outside, 0.0)
+    return rows.index_copy_(1, where.outside, blank.to(rows.dtype).expand(rows.shape[0], len(where.outside), -1))
 
 
 Kind = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]

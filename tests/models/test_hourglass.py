@@ -125,6 +125,17 @@ def test_short_clip_grows_when_filled_up_and_shrinks_when_clipped() -> None:
 
 
 @BOTH
+def test_large_maps_run_part_by_part_to_the_same_end(build, sample, plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = build(), sample(2)
+    whole = [run(model, x, setting) for setting in ({}, {**plan, "k": 9})]
+    monkeypatch.setattr("models.hourglass_layers.CACHED", 3000)
+    parts = [run(model, x, setting) for setting in ({}, {**plan, "k": 9})]
+    for ours, theirs in zip(parts, whole, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+@BOTH
 def test_samples_do_not_influence_each_other(build, sample, plan) -> None:
     model, x = build(), sample(3)
     for setting in ({}, plan):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.hourglass_bias import cropped_table, relative_bias, resized_table
-from models.hourglass_windows import take, window_major, windows, with_blank
+from models.hourglass_windows import into_windows, take, window_major, windows
 
 CPU = torch.device("cpu")
 Size = tuple[int, int, int]
@@ -62,9 +62,9 @@ def test_tables_pad_roll_and_cut(size: Size, window: Size, shift: Size, mask_shi
     nothing = torch.zeros(expected.shape[1], expected.shape[1])
     masks = textbook_masks(size, window, mask_shift) if any(shift) else [nothing] * len(expected)
     where = windows(size, window, shift, mask_shift, CPU)
-    rows = take(with_blank(x.view(1, -1, 1), None, where.padded), where.gather)
+    rows = into_windows(x.view(1, -1, 1), where, None)
     found = rows.view(where.total, where.tokens, 1)
-    assert where.padded == any(ends)
+    assert (where.outside is not None) == any(ends)
     # windows with equal masks lie together, so the order differs; a window and its mask belong together
     ours = [mask for count, mask in where.runs for _ in range(count)]
     assert len(ours) == len(expected) == where.total
@@ -90,7 +90,7 @@ def test_window_major_tokens_meet_in_the_same_windows(case: tuple[Size, Size, Si
 
 def test_blank_stands_where_windows_hang_over_the_border() -> None:
     where = windows((1, 2, 2), (1, 3, 3), NONE, NONE, CPU)
-    rows = take(with_blank(torch.ones(1, 4, 1), torch.tensor([7.0]), where.padded), where.gather)
+    rows = into_windows(torch.ones(1, 4, 1), where, torch.tensor([7.0]))
     assert rows.view(3, 3).tolist() == [[1, 1, 7], [1, 1, 7], [7, 7, 7]]
 
 
