@@ -233,11 +233,16 @@ def _leave_out_fp16(settings: Any) -> None:
 def _check_classes(config: str | Path, model: Any, dataset: Any) -> None:
     """A classifier and its data must count the same classes, or labels mean something else."""
     counted = getattr(model, "num_classes", None)
-    if counted is not None and counted != len(dataset.CLASSES):
+    if counted is None:
+        return
+    try:
+        dataset.check_classes(counted)
+    except TargetError as error:
+        raise TargetError(f"config {config}: {error}") from None
+    except AttributeError:
         raise TargetError(
-            f"config {config}: the model tells {counted} classes apart, {dataset.img_prefix} has "
-            f"{len(dataset.CLASSES)}; is a class folder missing, or num_classes wrong?"
-        )
+            f"config {config}: {type(dataset).__name__} has no labels of whole images; use ImageFolder or VideoList"
+        ) from None
 
 
 def _check_start(settings: Any) -> None:

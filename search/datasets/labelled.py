@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from search.datasets.accuracy import TOP_K, summary
 from search.datasets.transforms import Pipeline
+from search.errors import TargetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,20 @@ class Labelled(Dataset[dict[str, Any]]):
         """The rest: the model's float32 input."""
         return self.arrange(self.pipeline.finish(pixels))
 
+    def check_classes(self, counted: int) -> None:
+        """A model and its data must count the same classes, or labels mean something else.
+
+        Args:
+            counted: classes that the model tells apart.
+        Raises:
+            TargetError: they do not.
+        """
+        if counted != len(self.CLASSES):
+            raise TargetError(
+                f"the model tells {counted} classes apart, {self.ann_file or self.img_prefix} has {len(self.CLASSES)}; "
+                "is a class folder missing, or num_classes wrong?"
+            )
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         """What mmcv's `collate` makes batches of: `img`, `img_metas` and, in training, `gt_label`."""
         place = index
@@ -127,9 +142,11 @@ class Labelled(Dataset[dict[str, Any]]):
             topk: the k.
         Raises:
             ValueError: an unknown metric, or another number of results than of samples.
+            TargetError: other classes than those of the model.
         """
         if len(results) != len(self.samples):
             raise ValueError(f"{len(results)} results for {len(self.samples)} samples; evaluate the whole data set")
         wanted = [metric] if isinstance(metric, str) else list(metric)
         scores = np.stack([np.asarray(one) for one in results])
+        self.check_classes(scores.shape[1])
         return summary(scores, [one.label for one in self.samples], wanted, topk)

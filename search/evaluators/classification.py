@@ -1,6 +1,6 @@
 """Accuracy of a plan: top-1 and top-5 of a classifier of images or videos, on blocks of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from search.evaluators.blocks import BLOCK, BlockEvaluator, Found, ModelFactory
 from search.evaluators.images import Images
 from search.evaluators.splits import Split, open_split
 from search.training import read_config
+
+BATCH_BYTES = 1 << 30
+"""Float32 pixels of a batch: 16 images of 224 pixels take 10 MB, one video in 12 views 231 MB."""
 
 KEPT_BYTES = 4 << 30
 """Decoded pixels of a split that are kept; of a larger split the rest is decoded anew for every plan."""
@@ -38,7 +41,7 @@ class ClassificationFactory(ModelFactory):
 class ClassificationEvaluator(BlockEvaluator):
     """A loaded classifier; see `BlockEvaluator`.
 
-    The images of a block make one batch, whatever else is evaluated, so that equal plans give equal scores.
+    The images of a block run together, whatever else is evaluated, so that equal plans give equal scores.
     """
 
     def read(self, split: Split) -> Images:
@@ -54,11 +57,7 @@ class ClassificationEvaluator(BlockEvaluator):
         """
         labels = np.array([split.dataset.samples[split.positions[number]].label for number in numbers])
         scores = np.concatenate(list(self.scores(plan, split, images, numbers)))
-        if scores.shape[1] != len(split.dataset.CLASSES):
-            raise TargetError(
-                f"split {split.name!r}: {split.dataset.img_prefix} has {len(split.dataset.CLASSES)} classes, the model "
-                f"{scores.shape[1]}; is a class folder missing, or num_classes wrong?"
-            )
+        split.dataset.check_classes(scores.shape[1])
         if not np.isfinite(scores).all():
             raise NotFiniteError(f"plan {plan}: some scores are not finite")
         found = ranks(scores, labels)
@@ -76,23 +75,33 @@ class ClassificationEvaluator(BlockEvaluator):
         from models.mmdet_adapter import use_plan
 
         device = torch.device(self._factory.device)
+        read = ((number, _pixels(split, images, number)) for number in numbers)
         with torch.inference_mode(), use_plan(plan):
-            for batch in batches(numbers):
-                pixels = [_pixels(split, images, number) for number in batch]
-                for group in _alike(pixels):
-                    img = torch.stack([split.dataset.finish(one) for one in group]).to(device)
-                    yield np.stack(self.model(img=img, return_loss=False))
+            for batch in batches(read):
+                img = torch.stack([split.dataset.finish(pixels) for pixels in batch]).to(device)
+                yield np.stack(self.model(img=img, return_loss=False))
 
 
-def batches(numbers: Sequence[int]) -> Iterator[list[int]]:
-    """Images of one block each, as far as they are wanted."""
-    batch: list[int] = []
-    for number in numbers:
-        if batch and number // BLOCK != batch[-1] // BLOCK:
+def batches(read: Iterable[tuple[int, Any]], most: int = BATCH_BYTES) -> Iterator[list[Any]]:
+    """Pictures that run together: neighbours of one block and of one shape, as many as the memory takes.
+
+    Which those are depends on the images alone, so that a batch is the same whatever else is evaluated.
+
+    Args:
+        read: number in the common order, and tensor; read only as far as needed.
+        most: bytes of a batch in single precision; a larger picture runs alone.
+    """
+    batch: list[Any] = []
+    last = -1
+    for number, pixels in read:
+        full = bool(batch) and (len(batch) + 1) * batch[0].numel() * 4 > most
+        if batch and (full or number // BLOCK != last // BLOCK or pixels.shape != batch[0].shape):
             yield batch
             batch = []
-        batch.append(number)
-    yield batch
+        batch.append(pixels)
+        last = number
+    if batch:
+        yield batch
 
 
 def decode(split: Split, most: int = KEPT_BYTES) -> Images:
@@ -127,14 +136,3 @@ def _pixels(split: Split, images: Images, number: int) -> Any:
     shared = images.loaded[number]["img"]
     # memory that workers share is read-only, which torch asks to be told of
     return torch.from_numpy(shared if shared.flags.writeable else shared.copy())
-
-
-def _alike(pixels: Sequence[Any]) -> Iterator[list[Any]]:
-    """Neighbours of one shape together; pipelines without a crop leave images as they are."""
-    group: list[Any] = []
-    for one in pixels:
-        if group and one.shape != group[0].shape:
-            yield group
-            group = []
-        group.append(one)
-    yield group

@@ -1,5 +1,6 @@
 """The classification evaluator against mmdet's own test loop, on a tiny target."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,19 @@ def test_scores_of_an_image_depend_on_the_plan_but_not_on_what_else_is_evaluated
     assert again.evaluate(SPARSE).per_image == evaluator.evaluate(SPARSE).per_image
 
 
-def test_batches_are_the_blocks() -> None:
-    assert list(batches([0, 1, 15, 16, 17, 33])) == [[0, 1, 15], [16, 17], [33]]
+def sizes(numbers: Sequence[int], shapes: Sequence[int] = (), most: int = 1 << 30) -> list[int]:
+    """Lengths of the batches of pictures with the given numbers and sides."""
+    sides = shapes or [4] * len(numbers)
+    read = ((number, torch.zeros(3, side, side)) for number, side in zip(numbers, sides, strict=True))
+    return [len(batch) for batch in batches(read, most)]
+
+
+def test_a_batch_is_a_block_unless_shapes_differ_or_memory_ends() -> None:
+    assert sizes([0, 1, 15, 16, 17, 33]) == [3, 2, 1]
+    assert sizes([0, 1, 2, 3], [4, 4, 5, 4]) == [2, 1, 1]
+    assert sizes(range(5), most=2 * 3 * 16 * 4) == [2, 2, 1]
+    assert sizes(range(3), most=1) == [1, 1, 1]
+    assert sizes([]) == []
 
 
 def test_shared_images_give_the_same_answer_without_being_decoded(target: Target) -> None:
@@ -136,7 +148,7 @@ def test_missing_class_folder_is_named(target: Target, tmp_path: Path) -> None:
         f"data = dict(search=dict(_delete_=True, type='ImageFolder', data_prefix={str(tmp_path / 'images')!r}, "
         "pipeline={{_base_.pipeline}}))"
     )
-    with pytest.raises(TargetError, match=r"images has \d classes, the model 10; is a class folder missing"):
+    with pytest.raises(TargetError, match=r"tells 10 classes apart, .*images has \d; is a class folder missing"):
         factory(changed(target, tmp_path, text))().evaluate(SPARSE)
 
 

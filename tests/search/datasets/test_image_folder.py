@@ -121,6 +121,12 @@ def test_evaluation_needs_the_whole_data_set(folder: Path) -> None:
         data.evaluate(list(scores[1:]))
 
 
+def test_scores_of_other_classes_are_refused(folder: Path) -> None:
+    data = ImageFolder(str(folder), PIPELINE, test_mode=True)
+    with pytest.raises(TargetError, match=r"the model tells 4 classes apart, .* has 3; is a class folder missing"):
+        data.evaluate(list(np.zeros((9, 4))))
+
+
 def test_built_in_digits_are_written_on_demand(tmp_path: Path) -> None:
     data = DigitClasses("search", images=3, size=64, root=str(tmp_path), pipeline=PIPELINE, test_mode=True)
     assert (len(data), len(data.CLASSES)) == (3, 10)
