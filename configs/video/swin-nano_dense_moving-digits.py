@@ -5,7 +5,7 @@ _base_ = [
     "../_base_/schedules/adamw_small.py",
     "../_base_/classification_runtime.py",
 ]
-optimizer = dict(lr=3e-4)
+optimizer = dict(lr=6e-4)
 lr_config = dict(warmup_iters=20)
-runner = dict(max_epochs=2)
+runner = dict(max_epochs=6)
 load_from = "work_dirs/swin-nano_dense-32_moving-digits/latest.pth"

@@ -55,7 +55,7 @@ def test_trains_validates_and_can_be_tested(folder: Path, tmp_path: Path) -> Non
     done = training.train(folder / "tiny.py", tmp_path)
     lines = logged(tmp_path)
     trained = [line for line in lines if line.get("mode") == "train"]
-    assert {"loss", "top1"} <= set(trained[-1])
+    assert {"loss", "batch_top1"} <= set(trained[-1])
     (validated,) = [line for line in lines if line.get("mode") == "val"]
     assert 0 <= validated["top1"] <= validated["top5"] <= 1
     found = training.test(folder / "tiny.py", done.checkpoint)
