@@ -4,6 +4,8 @@ mmdet is imported late. On CPU, several ranks train over gloo, which mmdet alone
 """
 
 import contextlib
+import functools
+import io
 import os
 import sys
 import time
@@ -170,9 +172,20 @@ def test(
     batch = 1 if kind == "detection" else settings.data.get("test_dataloader", {}).get("samples_per_gpu", 1)
     loader = build_dataloader(dataset, samples_per_gpu=batch, workers_per_gpu=0, dist=False, shuffle=False)
     device = 0 if torch.cuda.is_available() else -1
-    results = single_gpu_test(MMDataParallel(detector.eval(), device_ids=[device]), loader)
+    with _quiet_bar():
+        results = single_gpu_test(MMDataParallel(detector.eval(), device_ids=[device]), loader)
     found = dataset.evaluate(results, metric=list(metrics or task.default))
     return {name: float(value) for name, value in found.items() if isinstance(value, float)}
+
+
+@contextlib.contextmanager
+def _quiet_bar() -> Iterator[None]:
+    """mmcv draws its bar on standard output, which belongs to the answer; on a terminal it may use the other stream."""
+    import mmcv
+
+    file = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    with mock.patch("mmcv.ProgressBar", functools.partial(mmcv.ProgressBar, file=file)):
+        yield
 
 
 @contextlib.contextmanager

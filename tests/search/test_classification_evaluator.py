@@ -49,6 +49,13 @@ def test_metrics_equal_those_of_the_test_command(evaluator: ClassificationEvalua
     assert (ours.images, ours.split) == (40, "report")
 
 
+def test_the_test_command_leaves_standard_output_to_its_answer(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training.test(target.config, target.checkpoint)
+    assert "task/s" not in capsys.readouterr().out
+
+
 def test_table_of_ranks_gives_the_metric_of_any_subset(evaluator: ClassificationEvaluator) -> None:
     whole, first = evaluator.evaluate(SPARSE), evaluator.evaluate(SPARSE, blocks=[0])
     assert (whole.images, first.images) == (40, BLOCK)
