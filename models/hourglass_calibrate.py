@@ -85,7 +85,7 @@ def calibrate(
 
     Args:
         backbone: in evaluation mode.
-        plan: names location and grid; what else it names is the start, like the model's own setting.
+        plan: names location and grid; what else it names is kept, unless `choices` has values for it.
         batches: inputs without labels; read once per knob, in order.
         run: what is compared; None: the maps of the backbone.
         choices: values to try per knob; what is left out is tried at its usual values.
@@ -114,10 +114,11 @@ def calibrate(
     for name, values in offered.items():
         for value in values:
             geometry.parse({**settings, name: value})
-    most = 1 + sum(len(offered[name]) for name in ORDER)
+    open_knobs = [name for name in ORDER if name not in plan or name in (choices or {})]
+    most = 1 + sum(len(offered[name]) for name in open_knobs)
     tried: dict[Plan, Trial] = {}
-    for name in ORDER:
-        plans = [best, *(Plan.of({**best, name: value}) for value in offered[name])]
+    for step in (None, *open_knobs):
+        plans = [best] if step is None else [best, *(Plan.of({**best, step: value}) for value in offered[step])]
         fresh = [candidate for candidate in dict.fromkeys(plans) if candidate not in tried]
         for candidate, distance in zip(fresh, _distances(run or backbone, fresh, batches), strict=True):
             tried[candidate] = Trial(candidate, distance)

@@ -12,6 +12,7 @@ from models.hourglass_calibrate import Calibration, Trial, calibrate
 from models.hourglass_swin import HourglassSwin
 from models.hourglass_variants import HOURGLASS_SWIN
 from models.plan import Plan
+from models.video_swin import VideoSwin
 
 DIGITS = Path(__file__).parents[2] / "samples" / "weights" / "digits_dense.safetensors"
 PLAN = {"location": 6, "grid": "5x5"}
@@ -82,6 +83,23 @@ def test_usual_temperatures_follow_the_features(backbone: HourglassSwin, batches
     assert len(tried) >= 8
     # the best lies inside the range, not at its end
     assert min(tried) < found.plan["temperature"] < max(tried)  # type: ignore[operator]
+
+
+def test_what_a_plan_asks_for_is_kept(backbone: HourglassSwin, batches: list[Tensor]) -> None:
+    asked = {**PLAN, "temperature": 0.2, "iterations": 2, "neighbourhood": 3}
+    told: list[str] = []
+    found = backbone.calibrated(asked, batches[1:], told.append)
+    assert {name: found[name] for name in asked} == asked and isinstance(found["k"], int)
+    assert len(told) > 2 and "distance" in told[0]
+    settled = {**asked, "k": 4}
+    assert backbone.calibrated(settled, batches[1:], told.append) == Plan.of(settled)
+
+
+def test_clips_are_calibrated_alike() -> None:
+    options = {"embed_dims": 8, "depths": (1, 1, 2, 1), "num_heads": (1, 1, 1, 1), "window_size": (2, 4, 4)}
+    model = VideoSwin(**options).eval()  # type: ignore[arg-type]
+    asked = {"location": 2, "grid": "2x2x2", "temperature": 0.2, "iterations": 1, "neighbourhood": 3}
+    assert set(model.calibrated(asked, [torch.randn(2, 3, 4, 64, 64)], print)) == {*asked, "k"}
 
 
 def test_what_is_compared_can_be_chosen(backbone: HourglassSwin, batches: list[Tensor]) -> None:
