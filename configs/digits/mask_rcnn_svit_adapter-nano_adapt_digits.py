@@ -1,8 +1,9 @@
 # step 3 of 3, sparsity-aware adaptation: every iteration under random exact counts, from the sparse detector
 _base_ = "./mask_rcnn_svit_adapter-nano_sparse_digits.py"
 model = dict(backbone=dict(plan={"mode": "topk"}))
-optimizer = dict(lr=4e-4)
 lr_config = dict(min_lr_ratio=0.01)
+runner = dict(max_epochs=2)
+evaluation = dict(interval=2)
 custom_hooks = [
     dict(type="NumClassCheckHook"),
     dict(type="SparsityAdaptationHook", seed=0),
