@@ -101,6 +101,8 @@ class Attention(nn.Module):
         most, mixed, first = where.total, [], 0
         if travels(tokens, samples * where.total * where.tokens * 3 * channels):
             most = max(1, CACHED // (samples * where.tokens * 3 * channels))
+        elif not projected:
+            rows, projected = self.qkv(rows), True
         for windows, mask in where.runs:
             total = bias if mask is None else bias + mask.to(bias.dtype)
             for start in range(first, first + windows, most):
