@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.errors import CheckpointError
 from models.fitting import FitsCheckpoints, Fitted
+from models.hourglass_pickle import read_pickled_arrays
 
 State = dict[str, Tensor]
 
@@ -32,7 +33,7 @@ class LoadReport:
 
 
 def read_checkpoint(path: str | Path) -> State:
-    """The tensors of a `.safetensors` or `.pth` file; never runs code from the file.
+    """The tensors of a `.safetensors`, `.pth` or (Mask2Former's arrays) `.pkl` file; never runs code from the file.
 
     A `.pth` may hold the tensors directly or under `state_dict` (mmdet) or `model` (the authors of Swin and
     STViT, beside training settings that are skipped).
@@ -42,7 +43,9 @@ def read_checkpoint(path: str | Path) -> State:
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"checkpoint {path} does not exist; give the path of a .safetensors or .pth file")
+        raise CheckpointError(f"checkpoint {path} does not exist; give the path of a .safetensors, .pth or .pkl file")
+    if path.suffix == ".pkl":
+        return {name.removeprefix("module."): tensor for name, tensor in read_pickled_arrays(path).items()}
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
