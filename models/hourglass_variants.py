@@ -8,7 +8,7 @@ from typing import Any
 from models.hourglass_geometry import HourglassGeometry
 from models.hourglass_plan import Defaults
 from models.hourglass_plan import Size as Axes
-from models.hourglass_rules import Padding, Rules
+from models.hourglass_rules import ClippedBias, Padding, Rules
 
 USUAL = Defaults()
 """As published for Kinetics-400, and for DINO but for its 3 iterations."""
@@ -48,7 +48,7 @@ class VideoSwinSize:
     @property
     def geometry(self) -> HourglassGeometry:
         """Its integers: maps, work and space."""
-        rules = Rules(clip_windows=True, label_map="trilinear")
+        rules = Rules(clip_windows=True, label_map="trilinear", clipped_bias=self.clipped_bias)
         return HourglassGeometry(
             self.embed_dims, self.depths, self.window_size, (2, 4, 4), self.frames, rules, self.defaults
         )
@@ -113,7 +113,7 @@ VIDEO_SWIN: Mapping[str, VideoSwinSize] = MappingProxyType(
         "video_swin_base_sthv2": VideoSwinSize(32, 128, _DEEP, _BASE_HEADS, (16, 7, 7), 0.4, (224, 224), _VIDEO),
         "video_swin_large": VideoSwinSize(32, 192, _DEEP, _LARGE_HEADS, (8, 12, 12), 0.5, (384, 384), _VIDEO),
         "video_swin_nano": VideoSwinSize(
-            8, 24, (1, 1, 6, 1), (1, 2, 4, 8), (4, 4, 4), 0.0, (64, 64), "built-in model of moving digits"
+            8, 24, (1, 1, 6, 1), (1, 2, 4, 8), (4, 4, 4), 0.0, (64, 64), "built-in model of moving digits", "exact"
         ),
     }
 )

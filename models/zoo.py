@@ -120,9 +120,7 @@ _SPARSEVIT = Paper(
 _STVIT_R = Paper("2303.08685", "Making Vision Transformers Efficient from A Token Sparsification View")
 _STVIT = Paper("2211.11167", "Vision Transformer with Super Token Sampling")
 _SVIT = Paper("2306.07050", "Revisiting Token Pruning for Object Detection and Instance Segmentation")
-_HOURGLASS = Paper(
-    "2210.01035", "Expediting Large-Scale Vision Transformer for Dense Prediction without Fine-tuning"
-)
+_HOURGLASS = Paper("2210.01035", "Expediting Large-Scale Vision Transformer for Dense Prediction without Fine-tuning")
 _ADAPTER = Paper("2205.08534", "Vision Transformer Adapter for Dense Predictions")
 
 

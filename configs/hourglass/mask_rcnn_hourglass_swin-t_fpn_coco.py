@@ -1,5 +1,5 @@
-# Mask R-CNN on Swin-T whose blocks work on clusters of tokens: nothing is trained, any checkpoint of the dense detector runs
-# (mmdet's mask_rcnn_swin-t-p4-w7_fpn_*, or one trained with configs/sparsevit)
+# Mask R-CNN on Swin-T whose blocks work on clusters of tokens: nothing is trained, any checkpoint of the dense detector
+# runs (mmdet's mask_rcnn_swin-t-p4-w7_fpn_*; for one trained with configs/sparsevit add padding="before_norm")
 _base_ = "../sparsevit/mask_rcnn_sparsevit-t_fpn_3x_coco.py"
 model = dict(
     backbone=dict(

@@ -1,5 +1,5 @@
-# what `--target digits-hourglass` searches: where tokens are clustered and into how many, without any training; the weights are
-# those of the dense SparseViT
+# what `--target digits-hourglass` searches: where tokens are clustered and into how many, without any training; the
+# weights are those of the dense SparseViT
 _base_ = "./digits_sparsevit.py"
 model = dict(
     backbone=dict(
