@@ -82,7 +82,7 @@ def test_stock_mmdet_builds_and_loads_it_after_a_move_from_any_directory(bundle:
         capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split() == ["SparseViTBackbone", "0.6", "3"]
+    assert done.stdout.splitlines()[-1].split() == ["SparseViT", "0.6", "3"]
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_nothing_appears(weights: Path, tmp_path: Path) -> None:
