@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.setting import Setting
+from models.zoo import ZOO, Size
 from search.targets import Target
 
 
@@ -39,6 +40,11 @@ def setting_of(
         "threads": threads,
     }
     return Setting(**values)
+
+
+def simulated_size() -> Size:
+    """The backbone whose space and work synthetic targets borrow: the first of the zoo."""
+    return next(iter(ZOO.values()))[1]
 
 
 def has_gpu_driver() -> bool:

@@ -23,10 +23,9 @@ from api.schemas.catalogue import (
 from api.state import ServiceDep
 from models.space import Space
 from models.zoo import ZOO
-from search.defaults import setting_of
+from search.defaults import setting_of, simulated_size
 from search.errors import TargetError
 from search.home import Home
-from search.rigs.synthetic import simulated_size
 from search.store.rows import SearchRow
 from search.store.store import Store
 from search.targets import Target, targets

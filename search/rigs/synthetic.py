@@ -4,7 +4,7 @@ from functools import partial
 
 from models.plan import Plan
 from models.work import Work
-from models.zoo import ZOO, Size
+from search.defaults import simulated_size
 from search.evaluators.synthetic import SyntheticEvaluator
 from search.records import Job
 from search.rigs.bench import Bench
@@ -13,11 +13,6 @@ from search.targets import Target
 
 DENSE_MS = 47.8
 """Latency of the dense plan on every simulated device: about that of a small detector's backbone on a workstation."""
-
-
-def simulated_size() -> Size:
-    """The backbone whose space and work synthetic targets borrow: the first of the zoo."""
-    return next(iter(ZOO.values()))[1]
 
 
 class SyntheticRig(Bench):
