@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from models.calibration import Tell
 from models.errors import InputError, PlanError
 from models.hourglass_geometry import HourglassGeometry
 from models.hourglass_plan import grid_value
@@ -71,6 +72,15 @@ class Calibration:
 
 Progress: TypeAlias = Callable[[Trial, int, int], None]
 """Told of every trial, with how many are done, and how many there are at most."""
+
+
+def in_words(tell: Tell) -> Progress:
+    """A progress that tells every trial in a line."""
+
+    def told(trial: Trial, done: int, most: int) -> None:
+        tell(f"{done} of at most {most}: {trial.plan}, distance {trial.distance:.4g}")
+
+    return told
 
 
 def calibrate(

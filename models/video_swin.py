@@ -108,12 +108,9 @@ class VideoSwin(nn.Module):
 
     def calibrated(self, plan: Mapping[str, Value], batches: Sequence[Tensor], tell: Tell) -> Plan:
         """The plan with the way of clustering that keeps the maps best; see `hourglass_calibrate.calibrate`."""
-        from models.hourglass_calibrate import Trial, calibrate
+        from models.hourglass_calibrate import calibrate, in_words
 
-        def told(trial: Trial, done: int, most: int) -> None:
-            tell(f"{done} of at most {most}: {trial.plan}, distance {trial.distance:.4g}")
-
-        return calibrate(self, plan, batches, progress=told).plan
+        return calibrate(self, plan, batches, progress=in_words(tell)).plan
 
     def forward(self, x: Tensor, plan: Mapping[str, Value] = DENSE, trace: Trace | None = None) -> tuple[Tensor, ...]:
         """The normalised map of the last stage.
