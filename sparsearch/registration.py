@@ -4,14 +4,19 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import pkgutil
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+import models
+
 ADAPTERS = (
     "models.mmdet_adapter",
-    "models.classification_mmdet",
-    "models.svit_mmdet",
+    # a family that brings a detector of its own has it in a file of this name
+    *sorted(
+        f"models.{module.name}" for module in pkgutil.iter_modules(models.__path__) if module.name.endswith("_mmdet")
+    ),
     "models.mmcv_safetensors",
     "samples.digits_dataset",
     "search.datasets",
