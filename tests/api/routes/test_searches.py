@@ -204,9 +204,17 @@ def test_an_ended_search_does_not_let_anybody_wait(reading: AppClient, path: str
     assert time.monotonic() - started < 30
 
 
+def where_nothing_happens(stuck: AppClient) -> str:
+    """The path of a search that waits in the queue behind one that runs."""
+    first = stuck.post("/v1/searches", json=MINIMAL).json()["links"]["self"]
+    while stuck.get(first).json()["state"] == "queued":  # until then the other one moves up the queue
+        time.sleep(0.05)
+    path: str = stuck.post("/v1/searches", json=MINIMAL).json()["links"]["self"]
+    return path
+
+
 def test_a_long_poll_ends_with_the_change(stuck: AppClient) -> None:
-    for _ in range(2):  # the second one waits in the queue, where nothing happens to it
-        path = stuck.post("/v1/searches", json=MINIMAL).json()["links"]["self"]
+    path = where_nothing_happens(stuck)
     tag = stuck.get(path).headers["etag"]
     answers: list[Any] = []
 
@@ -223,10 +231,7 @@ def test_a_long_poll_ends_with_the_change(stuck: AppClient) -> None:
 
 
 def test_a_long_poll_without_news_ends_in_time(stuck: AppClient) -> None:
-    first = stuck.post("/v1/searches", json=MINIMAL).json()["links"]["self"]
-    while stuck.get(first).json()["state"] == "queued":  # until then the other one moves up the queue
-        time.sleep(0.05)
-    path = stuck.post("/v1/searches", json=MINIMAL).json()["links"]["self"]
+    path = where_nothing_happens(stuck)
     tag = stuck.get(path).headers["etag"]
     assert stuck.get(f"{path}?wait=0.3", headers={"If-None-Match": tag}).status_code == 304
     assert stuck.get(f"{path}?wait=0.3").status_code == 200
