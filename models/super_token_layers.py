@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MANY = 20480
-"""Numbers in a map below which PyTorch has no oneDNN convolution for it, and a slow one instead."""
+from models.onednn import product
 
 
 def to_map(x: Tensor) -> Tensor:
@@ -24,16 +23,14 @@ def to_tokens(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).contiguous()
 
 
-def pointwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A 1 x 1 convolution of channels-last tokens: (B, H, W, C) -> (B, H, W, C')."""
-    _, height, width, channels = x.shape
-    rows = height * width
-    large = rows * channels > MANY and (rows >= 128 or conv.out_channels >= channels)
-    if x.is_cpu and large and not torch.compiler.is_compiling():
-        # On one thread PyTorch runs matrix products and 1 x 1 convolutions through MKL, at half the speed of oneDNN on
-        # CPUs not made by Intel. It takes oneDNN for dilated ones, and a dilation of a single tap changes nothing.
-        return to_tokens(F.conv2d(to_map(x), conv.weight, conv.bias, dilation=2))
-    return F.linear(x, conv.weight.flatten(1), conv.bias)
+def pointwise(x: Tensor, conv: nn.Conv2d, gelu: bool = False) -> Tensor:
+    """A 1 x 1 convolution of channels-last tokens, and GELU where asked for: (B, H, W, C) -> (B, H, W, C')."""
+    weight = conv.weight.flatten(1)
+    result = product(x, weight, conv.bias, gelu)
+    if result is None:
+        result = F.linear(x, weight, conv.bias)
+        result = F.gelu(result) if gelu else result
+    return result
 
 
 class Stem(nn.Module):
@@ -96,7 +93,7 @@ class ConvFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C)."""
-        hidden = self.drop(F.gelu(pointwise(x, self.fc1)))
+        hidden = self.drop(pointwise(x, self.fc1, gelu=True))
         output: Tensor = self.drop(pointwise(self.conv(hidden), self.fc2))
         return output
 
