@@ -7,6 +7,8 @@ from latency.design import designed_plans, validation_plans
 from latency.errors import LatencyError
 from latency.predictor import LatencyModel, fit
 from latency.record import Measurement
+from models.plan import Plan
+from models.space import Space
 from search.errors import JobError
 from search.journal import Journal
 from search.records import Job
@@ -75,21 +77,29 @@ def _given(data: Mapping[str, Any], rig: Rig) -> LatencyModel:
 def _fitted(job: Job, rig: Rig, journal: Journal, ends: Sequence[Measurement]) -> LatencyModel:
     """Fit; when a gate fails, measure another design and fit to both."""
     space, scale = rig.space, Scale.of(ends[0])
-    unseen = validation_plans(space, VALIDATION, job.seed)
+    design = designed_plans(space, rig.work, job.seed)
+    unseen = _unseen(space, len(design), job.seed)
     judges: list[Measurement] = []
     measured = list(ends)
     for part in range(DESIGNS):
+        design = designed_plans(space, rig.work, job.seed + part) if part else design
         known = {one.plan for one in measured}
-        wanted = [plan for plan in designed_plans(space, rig.work, job.seed + part) if plan not in known]
-        plans = [plan for plan in wanted if plan not in unseen]
+        plans = [plan for plan in design if plan not in known and plan not in unseen]
         if part and not plans:
             break  # a small space, all of it measured
-        both = measure(job, rig, journal, f"design:{part}", [*plans, *(() if judges else unseen)], scale=scale)
+        wanted = [*plans, *(() if judges else unseen)]
+        both = measure(job, rig, journal, f"design:{part}", wanted, scale=scale) if wanted else []
         measured, judges = [*measured, *both[: len(plans)]], judges or both[len(plans) :]
         model = fit(measured, space, rig.work, judges)
         if model.gates.passed:
             break
     return model
+
+
+def _unseen(space: Space, designed: int, seed: int) -> list[Plan]:
+    """Plans to judge a fit with; none where the design is all of a small space, and left-out plans must judge it."""
+    whole = len(validation_plans(space, designed + 1, seed)) <= designed
+    return [] if whole else validation_plans(space, VALIDATION, seed)
 
 
 def _described(source: str, model: LatencyModel, rig: Rig) -> dict[str, Any]:
