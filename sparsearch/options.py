@@ -1,5 +1,6 @@
 """Options that several commands share, and how they become a request."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from latency.setting import Setting
 from search import defaults
 from search.errors import JobError
+from search.pipelines import input_size
 from search.targets import Target
 
 Device = Annotated[
@@ -22,6 +24,9 @@ Runtime = Annotated[str, typer.Option(help="eager, compile (torch.compile) or gr
 Threads = Annotated[int | None, typer.Option(help="CPU threads per forward. Default: torch's own choice.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 SearchId = Annotated[str, typer.Argument(help="Id of a search, the beginning of one, or `last`.")]
+
+UNKNOWN_SIZE = (672, 672)
+"""(height, width) where a config does not say how large its images are."""
 
 
 def setting_of(
@@ -64,6 +69,28 @@ def size_of(text: str) -> tuple[int, int]:
     ):
         raise JobError(f"--img-size {text!r} must be a side in pixels such as 672, or HEIGHTxWIDTH such as 448x672")
     return int(parts[0]), int(parts[-1])
+
+
+def size_for(name: str, img_size: str | None) -> tuple[int, int]:
+    """(height, width): the option, else what a backbone of the zoo is usually run at, or a config is tested at.
+
+    Raises:
+        JobError: the option is malformed, or the name is neither a backbone's nor a file's.
+        ExportError: the config cannot be read.
+    """
+    if img_size is not None:
+        return size_of(img_size)
+    from models.zoo import ZOO
+
+    if name in ZOO:
+        return ZOO[name][1].input_size
+    if not Path(name).is_file():
+        raise JobError(f"{name!r} is neither a config file nor a backbone of the zoo ({', '.join(ZOO)})")
+    from search.export.model import read_config
+
+    data = read_config(Path(name)).get("data", {})
+    tested = data.get("test") or data.get("val")
+    return (input_size(tested) if isinstance(tested, dict) else None) or UNKNOWN_SIZE
 
 
 def first_device() -> str:

@@ -17,7 +17,7 @@ def calibrate(
     checkpoint: Annotated[Path, typer.Argument(help="Weights, .pth or .safetensors; loaded strictly.")],
     plan: Annotated[str, typer.Option(help="What is asked for, as JSON.")] = "{}",
     images: Annotated[int, typer.Option(min=4, help="Images of the search split; labels are not used.")] = 128,
-    img_size: options.ImageSize = "672",
+    img_size: options.ImageSize = None,
     device: options.Device = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File for the plan; else it is printed.")
@@ -37,8 +37,7 @@ def calibrate(
     from search.calibrating import calibrate as run
 
     sparsearch.register()
-    assert img_size is not None
-    size = options.size_of(img_size)
+    size = options.size_for(str(config), img_size)
     place = device or options.first_device()
     found = run(
         config, checkpoint, Plan.from_json(plan), size, images, place, lambda line: print(line, file=sys.stderr)

@@ -48,8 +48,8 @@ def measure(
     `sparsearch measure CONFIG.py --checkpoint CKPT.pth --device cuda:0 --dtype float16 --batch 4`
     """
     wanted = [_parse(text) for text in (plan or ["dense", "floor"])]
-    about = Target(name="measured", kind="synthetic", input_size=_usual_size(config))
-    setting = options.setting_of(about, device, batch, img_size, scope, dtype, runtime, threads)
+    about = Target(name="measured", kind="synthetic", input_size=options.size_for(config, img_size))
+    setting = options.setting_of(about, device, batch, None, scope, dtype, runtime, threads)
     space, records = measure_all(config, checkpoint, wanted, setting, seed)
     for record in records:
         if as_json:
@@ -164,17 +164,6 @@ def inputs_of(record: "Measurement") -> str:
 
 def _parse(text: str) -> Plan | str:
     return text if text in ("dense", "floor") else Plan.from_json(text)
-
-
-def _usual_size(config: str) -> tuple[int, int]:
-    """The input size that a backbone of the zoo is usually run at; configs do not say, so 672."""
-    if Path(config).suffix:
-        return 672, 672
-    from models.zoo import ZOO
-
-    if config not in ZOO:
-        raise JobError(f"{config!r} is neither a config file nor a backbone of the zoo ({', '.join(ZOO)})")
-    return ZOO[config][1].input_size
 
 
 def _tell(total: int) -> Any:

@@ -1,11 +1,12 @@
 """One file through the test pipeline of a config: mmdet's for detection, this project's for labelled files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from search.errors import JobError, SearchError, TargetError
+from search.pipelines import steps
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def read_file(data: Mapping[str, Any], path: Path, config: Path, device: str) ->
     while isinstance(meta, list | tuple) and meta:
         meta = meta[0]
     noted = meta if isinstance(meta, Mapping) else {}
-    norm = dict(noted.get("img_norm_cfg") or next(_steps(data["pipeline"], "Normalize"), {}))
+    normalize = next((step for step in steps(data["pipeline"]) if step.get("type") == "Normalize"), {})
+    norm = dict(noted.get("img_norm_cfg") or normalize)
     size = noted.get("img_shape")
     return Prepared(
         batch,
@@ -133,14 +135,6 @@ def _opened(value: Any) -> Any:
     if isinstance(value, DataContainer):
         return value.data[0]
     return [_opened(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _steps(pipeline: Sequence[Mapping[str, Any]], name: str) -> Iterator[Mapping[str, Any]]:
-    """The steps of a type, also those inside other steps."""
-    for step in pipeline:
-        if step.get("type") == name:
-            yield step
-        yield from _steps(step.get("transforms", ()), name)
 
 
 def _first_line(error: Exception) -> str:

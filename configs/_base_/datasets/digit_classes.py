@@ -9,9 +9,9 @@ test_pipeline = [normalize]
 data = dict(
     samples_per_gpu=32,
     workers_per_gpu=0,
-    train=dict(type=dataset_type, split="train", pipeline=train_pipeline),
-    val=dict(type=dataset_type, split="confirm", pipeline=test_pipeline),
-    test=dict(type=dataset_type, split="report", pipeline=test_pipeline),
+    train=dict(type=dataset_type, split="train", size=128, pipeline=train_pipeline),
+    val=dict(type=dataset_type, split="confirm", size=128, pipeline=test_pipeline),
+    test=dict(type=dataset_type, split="report", size=128, pipeline=test_pipeline),
     val_dataloader=dict(samples_per_gpu=32, workers_per_gpu=0),
     test_dataloader=dict(samples_per_gpu=32, workers_per_gpu=0),
 )

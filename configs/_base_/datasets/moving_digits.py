@@ -11,9 +11,9 @@ test_pipeline = [normalize]
 data = dict(
     samples_per_gpu=16,
     workers_per_gpu=0,
-    train=dict(type=dataset_type, split="train", sampling=sampling, pipeline=train_pipeline),
-    val=dict(type=dataset_type, split="confirm", sampling=sampling, pipeline=test_pipeline),
-    test=dict(type=dataset_type, split="report", sampling=sampling, pipeline=test_pipeline),
+    train=dict(type=dataset_type, split="train", size=64, sampling=sampling, pipeline=train_pipeline),
+    val=dict(type=dataset_type, split="confirm", size=64, sampling=sampling, pipeline=test_pipeline),
+    test=dict(type=dataset_type, split="report", size=64, sampling=sampling, pipeline=test_pipeline),
     val_dataloader=dict(samples_per_gpu=16, workers_per_gpu=0),
     test_dataloader=dict(samples_per_gpu=16, workers_per_gpu=0),
 )
