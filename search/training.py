@@ -19,6 +19,7 @@ from unittest import mock
 from models.errors import ModelError
 from search import ranks
 from search.errors import TargetError
+from search.schedules import count_warmup, leave_out_fp16
 from search.tasks import TASKS, kind_of_model
 
 Launcher = Literal["none", "pytorch", "mpi"]
@@ -105,7 +106,7 @@ def train(
     settings.work_dir, settings.seed, settings.auto_resume = str(folder), seed, resume
     settings.device, settings.gpu_ids = ("cuda", [0]) if gpu else ("cpu", [0])
     if not gpu:
-        _leave_out_fp16(settings)
+        leave_out_fp16(settings)
     set_random_seed(seed)
     with _together(launcher, gpu) as distributed:
         try:
@@ -120,16 +121,18 @@ def train(
         _check_start(settings)
         _start_from(detector, settings)
         detector.CLASSES = dataset.CLASSES
+        count_warmup(settings, len(dataset), torch.distributed.get_world_size() if distributed else 1)
         get_logger("mmdet", str(folder / "train.log"))
-        train_detector(
-            detector,
-            [dataset],
-            settings,
-            distributed=distributed,
-            validate=validate and (gpu or not distributed),
-            timestamp=time.strftime("%Y%m%d_%H%M%S"),
-            meta={"seed": seed},
-        )
+        with _quiet_bar():
+            train_detector(
+                detector,
+                [dataset],
+                settings,
+                distributed=distributed,
+                validate=validate and (gpu or not distributed),
+                timestamp=time.strftime("%Y%m%d_%H%M%S"),
+                meta={"seed": seed},
+            )
     return Trained(folder, (folder / "latest.pth").resolve(), time.monotonic() - started)
 
 
@@ -227,20 +230,6 @@ def _cpu_ddp(detector: Any, device: str, device_ids: Sequence[int], **options: A
             return super().train_step(*unpacked[0], **named[0])
 
     return OnCPU(detector, **options)
-
-
-def _leave_out_fp16(settings: Any) -> None:
-    """Half precision needs a GPU; both ways of asking for it, mmdet's field and mmcv's accumulating hook."""
-    hook = settings.get("optimizer_config") or {}
-    if settings.get("fp16") is None and "Fp16" not in str(hook.get("type", "")):
-        return
-    print("fp16 is left out: this machine has no GPU")
-    settings.pop("fp16", None)
-    if "Fp16" in str(hook.get("type", "")):
-        settings.optimizer_config = {
-            **{name: value for name, value in hook.items() if name != "loss_scale"},
-            "type": hook["type"].replace("Fp16", ""),
-        }
 
 
 def _check_classes(config: str | Path, model: Any, dataset: Any) -> None:

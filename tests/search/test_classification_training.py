@@ -77,6 +77,15 @@ def test_the_published_recipe_trains_and_its_checkpoint_loads(folder: Path, tmp_
     assert all(name.startswith("ema_") for name in report.ignored) and not report.fresh
 
 
+def test_a_warm_up_may_end_within_an_epoch(folder: Path, tmp_path: Path) -> None:
+    rate = "dict(policy='fixed', warmup='linear', warmup_by_epoch=True, warmup_iters=1.5, warmup_ratio=0.1)"
+    text = f"lr_config = {rate}\nrunner = dict(max_epochs=2)\nlog_config = dict(interval=1)"
+    training.train(changed(folder, "warm.py", text), tmp_path, validate=False)
+    # 40 images in batches of 8, twice: 7.5 iterations are 8
+    rates = [line["lr"] for line in logged(tmp_path) if line.get("mode") == "train"]
+    assert rates == pytest.approx([1e-3 * (0.1 + 0.9 * min(1, count / 8)) for count in range(10)], rel=0.02)
+
+
 def test_staying_in_eval_mode_leaves_the_statistics_alone(folder: Path, tmp_path: Path) -> None:
     text = "model = dict(stay_in_eval=True)\nload_from = '{}'\n".format(folder / "tiny.pth")
     done = training.train(changed(folder, "eval.py", text), tmp_path, validate=False)
