@@ -1,6 +1,8 @@
 """`train` and `test`: mmdet's, with this project's backbones and checkpoints."""
 
+import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,7 +71,9 @@ def test(
     if unknown := [word for word in wanted if word not in known]:
         raise JobError(f"--eval {unknown[0]!r} is unknown; choose of {', '.join(dict.fromkeys(known))}")
     overrides = parse_overrides([*(cfg_options or []), *(word for word in rest if "=" in word)])
-    found = run(config, checkpoint, wanted, overrides)
+    # what mmdet and pycocotools print on the way is for people
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        found = run(config, checkpoint, wanted, overrides)
     if as_json:
         print(json.dumps(found))
         return
