@@ -16,9 +16,10 @@ def read_subject(config: Path, checkpoint: Path, image: Path, device: str) -> Su
     the pipeline and the model did before.
 
     Raises:
-        JobError: the file cannot be read, or the backbone draws no pictures.
+        JobError: the file cannot be read, or the backbone is none of this project's.
         TargetError: config or checkpoint cannot be used.
     """
+    from models.zoo import FAMILIES
     from search.evaluators.detection import load
     from search.training import read_config
 
@@ -30,10 +31,10 @@ def read_subject(config: Path, checkpoint: Path, image: Path, device: str) -> Su
         raise TargetError(f"config {config} has no data.test.pipeline, which says how a file is prepared")
     model = load(settings, checkpoint, device)
     backbone = getattr(model, "backbone", None)
-    if not hasattr(backbone, "pictures"):
+    if not hasattr(backbone, "space"):
         raise JobError(
             f"config {config}: backbone {type(backbone).__name__} draws no pictures of what it keeps; "
-            f"those that do: {', '.join(_with_pictures())}"
+            f"those that do: {', '.join(family.name for family in FAMILIES if hasattr(family.load(), 'pictures'))}"
         )
     prepared = read_file(data, image, config, device)
     received = _received(model, prepared.batch)
@@ -70,9 +71,3 @@ def _received(model: Any, batch: Mapping[str, Any]) -> Any:
     finally:
         hook.remove()
     raise TargetError(f"{type(model).__name__} ran without its backbone; its pictures cannot be shown")
-
-
-def _with_pictures() -> list[str]:
-    from models.zoo import FAMILIES
-
-    return [family.name for family in FAMILIES if hasattr(family.load(), "pictures")]

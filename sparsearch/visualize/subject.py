@@ -20,7 +20,7 @@ class Subject:
     """A loaded model and what it looks at.
 
     Args:
-        model: in evaluation mode, with a `backbone` that draws pictures.
+        model: in evaluation mode; its `backbone` may draw pictures.
         batch: arguments of its forward pass.
         x: (1, 3, height, width) or (1, 3, frames, height, width), what the backbone receives.
         several: whether it receives several views of a file at a time; then `x` is the middle one.
@@ -93,7 +93,8 @@ class Subject:
             with use_plan(plan):
                 # boxes in pixels of what the network sees, not of the file
                 result = self.model(return_loss=False, rescale=False, **self.batch)[0]
-            pictures = backbone.pictures(self.x, plan)
+            # a dense backbone without knobs has none: its row shows the result alone
+            pictures = backbone.pictures(self.x, plan) if hasattr(backbone, "pictures") else ()
         maps = []
         for one in pictures:
             values = one.values[0].cpu().numpy()
