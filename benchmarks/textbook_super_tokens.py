@@ -44,7 +44,7 @@ def _block(state: State, name: str, x: Tensor, heads: int, side: int) -> Tensor:
     x = x + _conv(state, f"{name}.pos_embed.conv", x, padding=1, groups=channels)
     weight, bias = state[f"{name}.norm1.norm.weight"], state[f"{name}.norm1.norm.bias"]
     normed = F.layer_norm(x.permute(0, 2, 3, 1), (channels,), weight, bias, 1e-6).permute(0, 3, 1, 2).contiguous()
-    attend = _attention if side == 1 else _super_token_attention
+    attend = _attention if side == 1 else super_token_attention
     branch = attend(state, f"{name}.attn", normed, heads, side)
     x = x + state.get(f"{name}.gamma_1", 1) * branch
     hidden = F.gelu(_conv(state, f"{name}.mlp2.fc1", _batch_norm(state, f"{name}.norm2", x)))
@@ -52,7 +52,13 @@ def _block(state: State, name: str, x: Tensor, heads: int, side: int) -> Tensor:
     return x + state.get(f"{name}.gamma_2", 1) * _conv(state, f"{name}.mlp2.fc2", hidden)
 
 
-def _super_token_attention(state: State, name: str, x: Tensor, heads: int, side: int) -> Tensor:
+def super_token_attention(state: State, name: str, x: Tensor, heads: int, side: int) -> Tensor:
+    """Sample super tokens, let them attend to each other, carry the result back: (B, C, H, W) -> (B, C, H, W).
+
+    Args:
+        name: of the attention in the state.
+        side: of a cell in tokens.
+    """
     images, channels, height, width = x.shape
     padded = F.pad(x, (0, -width % side, 0, -height % side))
     rows, columns = padded.shape[2] // side, padded.shape[3] // side
