@@ -5,7 +5,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.api.support import LiveServer, live_server
 from tests.pages.browsing import WAIT_MS, Watched
@@ -17,6 +17,13 @@ expect.set_options(timeout=WAIT_MS)
 def points(page: Page) -> int:
     """Plans on the front that the page shows."""
     return int(page.locator("#front-canvas").get_attribute("aria-valuemax") or 0)
+
+
+def slowly(route: Route) -> None:
+    """The service does it at once, and the page hears of it seconds later."""
+    answer = route.fetch()
+    time.sleep(5)
+    route.fulfill(response=answer)
 
 
 def test_a_search_from_the_form_to_the_bundle(watched: Watched, server: LiveServer, tmp_path: Path) -> None:
@@ -157,6 +164,7 @@ def test_pause_resume_and_cancel_ask_first(watched: Watched, server: LiveServer)
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel the search").click()
     expect(page.locator("#state-chip")).to_have_text("Cancelled")
+    page.route("**/v1/searches/*", slowly)
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
     page.wait_for_url(re.compile("/$"))

@@ -1,6 +1,5 @@
 // Pause, resume, stop, cancel, delete: each says what it does before it does it.
 
-import { sendJson } from "./api.js";
 import { byId } from "./dom.js";
 
 const ASK = {
@@ -11,7 +10,7 @@ const ASK = {
   delete: ["Delete this search?", "Its record, its events and its bundles are removed for good. Accuracies stay in the archive of the target.", "Delete for good"],
 };
 
-export function actions(search, onDone) {
+export function actions(perform) {
   const dialog = byId("confirm");
   const yes = byId("confirm-yes");
   let asked = "";
@@ -34,10 +33,8 @@ export function actions(search, onDone) {
   yes.addEventListener("click", async () => {
     yes.disabled = true;
     try {
-      if (asked === "delete") await sendJson("DELETE", `/v1/searches/${search}`);
-      else await sendJson("POST", `/v1/searches/${search}/${asked}`);
+      await perform(asked);
       dialog.close();
-      onDone(asked);
     } catch (error) {
       byId("confirm-error").textContent = error.message;
     } finally {

@@ -17,7 +17,7 @@ export class Chooser {
     byId("choose-take").addEventListener("click", () => this.found && onTake(this.found));
   }
 
-  update(front) {
+  async update(front) {
     this.front = front;
     const usable = front.points.length > 0 && front.floor && front.dense;
     byId("choose-card").hidden = !usable;
@@ -36,7 +36,7 @@ export class Chooser {
     byId("choose-low").textContent = `${fixed(low, 1)} ms, sparsest`;
     byId("choose-high").textContent = `${fixed(high, 1)} ms, dense`;
     this.label();
-    this.apply();
+    await this.apply();
   }
 
   label() {
@@ -45,11 +45,11 @@ export class Chooser {
     byId("choose-budget").setAttribute("aria-valuetext", value);
   }
 
-  apply() {
+  async apply() {
     const rule = new FormData(byId("choose")).get("rule");
     byId("rule-budget").hidden = rule !== "budget";
     byId("rule-near").hidden = rule !== "near";
-    if (rule === "budget") this.byBudget();
+    if (rule === "budget") await this.byBudget();
     else if (rule === "knee") this.byKnee();
     else this.byLoss();
   }

@@ -1,7 +1,7 @@
 // The page of one search: listens to its events, and fetches again what they made stale, a little at a time.
 
 import { actions } from "./actions.js";
-import { getHtml, getJson, Problem, Unreachable } from "./api.js";
+import { getHtml, getJson, Problem, sendJson, Unreachable } from "./api.js";
 import { FrontChart } from "./charts/front.js";
 import { LatencyChart, ParallelChart, ProgressChart, StagesChart, WorkersChart } from "./charts/others.js";
 import { Chooser } from "./chooser.js";
@@ -56,7 +56,7 @@ const fetchers = {
     selection.ended = TERMINAL.includes(state);
     byId("plan-card").hidden = selection.ended && !front.points.length;
     show("front", { ...plot, points: front.points.map((point) => ({ ...point, ms: point.latency.ms, low_ms: point.latency.low_ms, high_ms: point.latency.high_ms, measured: point.latency.measured })), knee: front.knee, chosen: front.chosen });
-    chooser.update(front);
+    await chooser.update(front);
   },
   async stages() {
     selection.stages = await getJson(`/v1/searches/${id}/plots/stages.json`);
@@ -84,15 +84,19 @@ function tabulate(name) {
 // Fetching: a part is stale, and wanted when it is near the screen; never twice at once, never more often than its pause.
 const parts = Object.fromEntries(Object.keys(fetchers).map((name) => [name, { stale: true, near: ["live", "front", "stages"].includes(name), busy: false, at: -Infinity }]));
 
+const pending = new Set();
+let leaving = false;
+
 async function refresh() {
-  if (document.hidden) return;
+  if (document.hidden || leaving) return;
   const now = performance.now();
   for (const [name, part] of Object.entries(parts)) {
     if (!part.stale || !part.near || part.busy || now - part.at < (PAUSE[name] || 2500)) continue;
     Object.assign(part, { stale: false, busy: true, at: now });
-    fetchers[name]()
+    const fetching = fetchers[name]()
       .catch((error) => failed(part, error))
-      .finally(() => { part.busy = false; });
+      .finally(() => { part.busy = false; pending.delete(fetching); });
+    pending.add(fetching);
   }
 }
 
@@ -137,6 +141,21 @@ function progress(data) {
   byId("progress-bar").value = data.done;
 }
 
+// A fetch that found the search gone would reload this page while it goes to the list, so nothing is asked from before it is removed.
+async function remove() {
+  leaving = true;
+  await Promise.allSettled(pending);
+  live.close();
+  try {
+    await sendJson("DELETE", `/v1/searches/${id}`);
+  } catch (error) {
+    leaving = false;
+    if (!live.ended) live.open();
+    throw error;
+  }
+  window.location.assign("/");
+}
+
 // What people do.
 byId("show-outside").addEventListener("change", (event) => { charts.front.showOutside = event.target.checked; charts.front.chart.draw(); });
 byId("latency-relative").addEventListener("change", (event) => { charts.latency.relative = event.target.checked; charts.latency.chart.draw(); });
@@ -157,7 +176,12 @@ parts.trials.near = true;
 parts.trials.stale = false; // it came with the page
 parts.live.stale = false;
 
-actions(id, (asked) => { if (asked === "delete") window.location.assign("/"); else { stale(["live"]); refresh(); } });
+actions(async (asked) => {
+  if (asked === "delete") return remove();
+  await sendJson("POST", `/v1/searches/${id}/${asked}`);
+  stale(["live"]);
+  return refresh();
+});
 copyButtons();
 localTimes(document);
 charts.front.selected = new URLSearchParams(window.location.hash.slice(1)).get("plan");
