@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 PARTS = (
+    "benchmarks.allocator",
     "benchmarks.backbone",
     "benchmarks.evaluation",
     "benchmarks.hourglass",

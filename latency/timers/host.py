@@ -1,17 +1,29 @@
-"""Timing on a CPU: wall clock around every forward, and processor time to see whether we were pushed aside."""
+"""Timing on a CPU: wall clock around every forward, processor time to see whether we were pushed aside, page faults."""
 
 import gc
+import resource
 import time
 from collections.abc import Callable
 from itertools import pairwise
 
 from latency.errors import MeasurementError
-from latency.flags import CONTENDED
+from latency.flags import CONTENDED, PAGE_FAULTS
 from latency.timer import Block
 from models.plan import Plan
 
 SHARE = 0.9
 """A block whose processor time per wall time falls below this part of the best one seen was interrupted."""
+
+FAULT_NS = 1000
+"""What the kernel takes to hand out and clear a page of 4 KiB, about."""
+
+FAULTY = 0.03
+"""A block that spent more than this part of its wall time on such pages is flagged."""
+
+
+def minor_faults() -> int:
+    """Pages that this process has got from the kernel so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 class HostTimer:
@@ -21,6 +33,7 @@ class HostTimer:
         forward: runs one forward of a plan; the number lets it rotate through its inputs.
         name: the device in words.
         wall_ns, processor_ns: clocks, in nanoseconds.
+        faults: counts page faults.
     """
 
     def __init__(
@@ -29,9 +42,10 @@ class HostTimer:
         name: str = "cpu",
         wall_ns: Callable[[], int] = time.perf_counter_ns,
         processor_ns: Callable[[], int] = time.process_time_ns,
+        faults: Callable[[], int] = minor_faults,
     ) -> None:
         self._forward, self._name = forward, name
-        self._wall_ns, self._processor_ns = wall_ns, processor_ns
+        self._wall_ns, self._processor_ns, self._faults = wall_ns, processor_ns, faults
         self._count, self._best = 0, 0.0
 
     @property
@@ -51,20 +65,24 @@ class HostTimer:
         """See `latency.timer.Timer`. The garbage collector is off inside the block."""
         wall, stamps = self._wall_ns, [0] * (forwards + 1)
         with quiet_collector():
+            faults = self._faults()
             processor = self._processor_ns()
             stamps[0] = wall()
             for index in range(forwards):
                 run_forward(self._forward, plan, self._count + index)
                 stamps[index + 1] = wall()
             processor = self._processor_ns() - processor
+            faults = self._faults() - faults
         self._count += forwards
         elapsed = max(1, stamps[-1] - stamps[0])
         share = processor / elapsed
         self._best = max(self._best, share)
-        flags = (CONTENDED,) if share < SHARE * self._best else ()
+        flags = [CONTENDED] if share < SHARE * self._best else []
+        if faults * FAULT_NS > FAULTY * elapsed:
+            flags.append(PAGE_FAULTS)
         # a clock too coarse for a forward must not give a time of nothing
         times_ms = tuple(max(1, after - before) / 1e6 for before, after in pairwise(stamps))
-        return Block(times_ms, times_ms, stamps[0] / 1e9, elapsed / 1e9, flags)
+        return Block(times_ms, times_ms, stamps[0] / 1e9, elapsed / 1e9, tuple(flags))
 
 
 class quiet_collector:  # noqa: N801 - reads as a function

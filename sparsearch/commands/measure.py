@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latency.flags import explain
 from latency.setting import Setting
 from models.plan import Plan
 from models.space import Space
@@ -147,8 +148,7 @@ def describe(record: "Measurement", space: Space) -> str:
         f"  device  {record.device.name}",
         f"  timed   {record.setting}; {inputs_of(record)}",
     ]
-    if record.flags:
-        lines.append(f"  doubts  {', '.join(record.flags)}")
+    lines += [f"  doubts  {sentence}" for sentence in explain(record.flags)]
     return "\n".join(lines)
 
 

@@ -40,6 +40,18 @@ def test_latencies_on_some_images_do_not_mix_with_those_on_random_ones() -> None
     assert len({fingerprint(CPU).key, on_images.key, fingerprint(CPU, "others").key}) == 3
 
 
+def test_another_allocator_is_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MALLOC_MMAP_MAX_", "LD_PRELOAD"):
+        monkeypatch.delenv(name, raising=False)
+    plain = fingerprint(CPU)
+    monkeypatch.setenv("MALLOC_MMAP_MAX_", "0")
+    monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libjemalloc.so.2 /opt/other.so")
+    assert differences(plain, fingerprint(CPU)) == [
+        "malloc.MALLOC_MMAP_MAX_: None -> 0",
+        "preloaded: [] -> ['libjemalloc.so.2', 'other.so']",
+    ]
+
+
 def test_differences_name_the_field() -> None:
     changed = fingerprint(replace(CPU, batch=4))
     assert differences(fingerprint(CPU), changed) == ["setting.batch: 1 -> 4"]

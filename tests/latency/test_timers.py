@@ -1,6 +1,7 @@
 """One contract for all timers, and what each one owes its own device."""
 
 import gc
+import mmap
 import sys
 import types
 from abc import ABC, abstractmethod
@@ -11,7 +12,7 @@ from math import isclose
 import pytest
 
 from latency.errors import DeviceError, MeasurementError
-from latency.flags import ALLOCATOR_GREW, CONTENDED, LAUNCH_BOUND
+from latency.flags import ALLOCATOR_GREW, CONTENDED, LAUNCH_BOUND, PAGE_FAULTS
 from latency.simulated import QUIET, SimulatedDevice
 from latency.timer import Timer
 from latency.timers.cuda import CudaTimer
@@ -91,6 +92,24 @@ class TestHost(TimerContract):
         timer = self.host(lambda clocks, plan, index: clocks.spend(10.0, 10.0 * next(shares)))
         assert timer.time_block(DENSE, 2).flags == ()
         assert timer.time_block(DENSE, 2).flags == (CONTENDED,)
+
+    @pytest.mark.parametrize(("pages", "flags"), [(0, ()), (290, ()), (310, (PAGE_FAULTS,))])
+    def test_a_forward_that_gets_its_memory_anew_says_so(self, pages: int, flags: tuple[str, ...]) -> None:
+        clocks, got = Clocks(), [7]
+
+        def forward(plan: Plan, index: int) -> None:
+            clocks.spend(10.0, 10.0)
+            got[0] += pages
+
+        timer = HostTimer(forward, "cpu", lambda: clocks.wall, lambda: clocks.processor, lambda: got[0])
+        assert timer.time_block(DENSE, 3).flags == flags
+
+    def test_page_faults_are_counted(self) -> None:
+        def forward(plan: Plan, index: int) -> None:
+            with mmap.mmap(-1, 2**24) as fresh:
+                fresh[:: mmap.PAGESIZE] = b"x" * (2**24 // mmap.PAGESIZE)
+
+        assert PAGE_FAULTS in HostTimer(forward).time_block(DENSE, 3).flags
 
     def test_a_clock_that_stands_still_gives_no_zero(self) -> None:
         assert min(self.host(lambda clocks, plan, index: None).time_block(DENSE, 2).event_ms) > 0
