@@ -13,10 +13,10 @@ from statistics import median
 
 import torch
 
+from latency.memory import KEEPING
 from models.zoo import build
 
 CASES = (("sparsevit_tiny", 224), ("sparsevit_tiny", 448), ("stvit_small_backbone", 448), ("svit_adapter_tiny", 448))
-KEPT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 ROUNDS = 5
 FORWARDS = 7
 WARM = 3
@@ -55,7 +55,7 @@ def main() -> None:
         plain, kept = list[float](), list[float]()
         faults: tuple[list[int], list[int]] = [], []
         for _ in range(ROUNDS):
-            for times, counts, variables in ((plain, faults[0], {}), (kept, faults[1], KEPT)):
+            for times, counts, variables in ((plain, faults[0], {}), (kept, faults[1], KEEPING)):
                 found = _process(name, size, variables)
                 times.append(median(ms for ms, _ in found))
                 counts.append(int(median(count for _, count in found)))

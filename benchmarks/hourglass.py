@@ -14,6 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from latency.memory import keep_memory
 from models.hourglass_variants import HOURGLASS_SWIN, VIDEO_SWIN
 from models.zoo import build
 
@@ -69,6 +70,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     torch.manual_seed(0)
     print(f"batch 1, float32, one CPU thread, {arguments.rounds} rounds")
     print(f"{'':<20} {'dense ms':>9} {'plan ms':>9} {'ratio':>7} {'MACs':>7}")

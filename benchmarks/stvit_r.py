@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from latency.memory import keep_memory
 from models.zoo import build
 
 BAR = 0.75
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--size", choices=("small", "base"), default="small")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     torch.manual_seed(0)
     dense, model = build(f"sparsevit_{arguments.size}").eval(), build(f"stvit_r_{arguments.size}").eval()
     print(f"Swin-{arguments.size} backbones, batch 1, float32, one CPU thread, {arguments.rounds} rounds")

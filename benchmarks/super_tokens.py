@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.textbook_super_tokens import classify, super_token_attention
+from latency.memory import keep_memory
 from models.super_token import SuperTokenClassifier
 from models.super_token_attention import SuperTokenAttention
 from models.super_token_layers import to_map, to_tokens
@@ -63,6 +64,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="pairs of timed forwards")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     torch.manual_seed(0)
     model = build("stvit_small").eval()
     assert isinstance(model, SuperTokenClassifier)

@@ -16,6 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from latency.memory import keep_memory
 from models.svit import SelectiveViTAdapter
 from models.svit_pass import Pass
 from models.vit_adapter import ViTAdapter
@@ -71,6 +72,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7, help="forwards of each")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     torch.manual_seed(0)
     print(f"batch 1, float32, one CPU thread, {arguments.rounds} rounds; sparse = {SPARSE}")
     print(

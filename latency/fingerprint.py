@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from latency import memory
 from latency.errors import DeviceError
 from latency.record import Device
 from latency.setting import Setting
@@ -44,7 +45,7 @@ def fingerprint(setting: Setting, inputs: str | None = None) -> Device:
         hardware: dict[str, Any] = {"kind": "sim", "seed": index}
         name = f"simulated device {index}"
     elif setting.kind == "cpu":
-        hardware = {"kind": "cpu", **_processor(), **_memory(), **_torch_cpu(setting.threads)}
+        hardware = {"kind": "cpu", **_processor(), **memory.describe(), **_torch_cpu(setting.threads)}
         name = f"{hardware['model']}, {hardware['threads']} threads"
     else:
         hardware = {"kind": "cuda", **_gpu(index), **_torch_gpu()}
@@ -90,17 +91,6 @@ def _processor() -> dict[str, Any]:
         "no_turbo": _line("/sys/devices/system/cpu/intel_pstate/no_turbo"),
         "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or None,
         "quota": _quota(),
-    }
-
-
-def _memory() -> dict[str, Any]:
-    """How forwards get their memory: one allocator keeps it, another gets it from the kernel page by page each time."""
-    pages = re.search(r"\[(\w+)\]", _line("/sys/kernel/mm/transparent_hugepage/enabled") or "")
-    tuned = sorted(name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES")
-    return {
-        "huge_pages": pages and pages[1],
-        "malloc": {name: os.environ[name] for name in tuned},
-        "preloaded": [Path(name).name for name in re.split(r"[ :]+", os.environ.get("LD_PRELOAD", "")) if name],
     }
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from latency.memory import KEEPING
+
 CONTENDED = "contended"
 THROTTLED = "throttled"
 SUSPECT = "suspect"
@@ -25,8 +27,8 @@ EXPLANATIONS = {
     GRAPH_FALLBACK: "no CUDA graph could be used; eager forwards were timed instead",
     COMPILE_FALLBACK: "the model could not be compiled; eager forwards were timed instead",
     ALLOCATOR_GREW: "memory was allocated during blocks",
-    PAGE_FAULTS: "every forward gets its memory from the kernel anew; a process that keeps it is faster: "
-    "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184",
+    PAGE_FAULTS: "forwards get their memory from the kernel anew; a process that keeps it is faster: "
+    + " ".join(f"{name}={value}" for name, value in KEEPING.items()),
     NOT_STATIONARY: "the times still moved when the warm-up ended",
     REFERENCE_UNSTABLE: "the reference strayed by more than 5 % and pausing did not help",
     DEVICE_BUSY: "the reference was over 10 % slow for a minute, as by another job; on a GPU measuring was cut short",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from latency.errors import DeviceError
 from latency.flags import COMPILE_FALLBACK, GRAPH_FALLBACK
+from latency.memory import keep_memory
 from latency.setting import Setting
 from latency.timer import Block, Timer
 from latency.timers.cuda import CudaTimer
@@ -44,7 +45,7 @@ def make_timer(
     """A timer of a model.
 
     A module is copied, so that the caller's keeps its precision and place. On a CPU, `setting.threads` becomes torch's
-    number of threads whenever a block runs.
+    number of threads whenever a block runs, and the process keeps its memory from then on (`latency.memory`).
 
     Args:
         model: a module with `forward(x, plan)`; or a callable `forward(plan)`, which brings its own inputs, precision
@@ -285,6 +286,7 @@ def _on_gpu(runtime: _Runtime, setting: Setting) -> Timer:
 
 def _on_cpu(runtime: _Runtime, setting: Setting) -> Timer:
     threads = setting.threads or torch.get_num_threads()
+    keep_memory()
     return HostTimer(runtime.forward, f"cpu, {threads} threads")
 
 

@@ -1,5 +1,6 @@
 """`README.md` of a bundle: what it is, and the exact commands."""
 
+from latency.memory import KEEPING
 from search.export.subject import Subject, call, verdict
 from search.tasks import TASKS
 
@@ -40,6 +41,17 @@ $ sparsearch test finetune.py {weights} --eval {metrics}
 Fine-tuning stays possible:
 """
 
+_SERVE = """
+## Serve
+
+The latencies are those of a process that keeps its memory. On a CPU under Linux forwards may otherwise take a tenth longer, so
+set these variables for the process that serves the model:
+
+```console
+$ export {variables}
+```
+"""
+
 _VERIFY = """
 ## Check
 
@@ -73,6 +85,8 @@ def readme(subject: Subject, name: str, weights: str | None, free: bool = False)
         parts.append(_TRAIN.format(weights=weights, metrics=metrics))
     else:
         parts.append("\nThis target has no model, so there is no config and there are no weights to fine-tune.\n")
+    if subject.device.get("details", {}).get("key", {}).get("memory") == "kept":
+        parts.append(_SERVE.format(variables=" ".join(f"{name}={value}" for name, value in KEEPING.items())))
     parts.append(_VERIFY)
     parts.append(_files(weights, free))
     return "\n".join(parts)

@@ -42,6 +42,13 @@ def test_the_manifest_says_where_the_numbers_come_from(bundle: Bundle) -> None:
     assert set(manifest["files"]) == set(FILES) - {"manifest.json"}
 
 
+def test_the_readme_says_how_to_serve_what_was_timed(tmp_path: Path) -> None:
+    for memory, told in (("kept", True), ("default", False), ({"MALLOC_ARENA_MAX": "1"}, False)):
+        device = {"name": "a CPU", "details": {"key": {"memory": memory}}}
+        bundle = write_bundle(replace(subject(), device=device), tmp_path / str(len(memory)))
+        assert ("export MALLOC_MMAP_MAX_=0 " in (bundle.path / "README.md").read_text()) is told
+
+
 def test_equal_answers_give_equal_bytes(bundle: Bundle, tmp_path: Path) -> None:
     again = write_bundle(subject(), tmp_path / "elsewhere")
     assert again.zip.read_bytes() == bundle.zip.read_bytes()
