@@ -72,10 +72,11 @@ class Rounds:
             self._trials.need_dense()
             seen = self._verdict.measured
             untried = [point for point in self._trials.points() if point.plan not in seen]
-            added = self._verify(untried, "verify" if number == 0 else f"verify{number + 1}", share)
-            if self._verdict.winner is not None or not added.measured or number == len(SHARES) - 1:
+            last = number == len(SHARES) - 1
+            added = self._verify(untried, "verify" if number == 0 else f"verify{number + 1}", share, last)
+            if self._verdict.winner is not None or not added.measured or last:
                 break
-            self._steering.learn(added.measured.values())
+            self._steering.learn(added.measured.values(), added.reach)
             self._journal.log(
                 f"no finalist passed: near the budget, plans take {self._steering.correction:.3f} of their forecasts; "
                 "forecasts are corrected by that"
@@ -105,8 +106,9 @@ class Rounds:
         self._round = proposing.round
         self.asked += proposing.asked
 
-    def _verify(self, candidates: list[Point], name: str, share: float) -> Verdict:
-        added = verify(self._job, self._rig, self._journal, candidates, self._scale, name, share, self._verdict.tried)
+    def _verify(self, candidates: list[Point], name: str, share: float, last: bool) -> Verdict:
+        before, reach = self._verdict.tried, self._verdict.reach
+        added = verify(self._job, self._rig, self._journal, candidates, self._scale, name, share, before, reach, last)
         self._verdict = replace(
             added,
             measured={**self._verdict.measured, **added.measured},
@@ -120,4 +122,4 @@ class Rounds:
         if sparsest not in self._verdict.measured:
             self._trials.evaluate([sparsest])
             last = [replace(point, within=1.0) for point in self._trials.points() if point.plan == sparsest]
-            self._verify(last, "verify:floor", LAST_SHARE)
+            self._verify(last, "verify:floor", LAST_SHARE, True)

@@ -4,7 +4,8 @@ Choosing the best of many forecasts seeks out the luckiest errors of the latency
 finalists are measured in groups, best metric first, and the accepted risk is shared between all that may be tried.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,12 +35,14 @@ class Verdict:
         decision: the decision over all its sessions.
         measured: the last session's record of every plan that was verified.
         tried: candidates verified.
+        reach: upper bounds that decided, as multiples of the estimates, on average.
     """
 
     winner: Point | None
     decision: Decision | None
     measured: Mapping[Plan, Measurement] = field(default_factory=dict)
     tried: int = 0
+    reach: float = 1.0
 
 
 def verify(
@@ -51,8 +54,13 @@ def verify(
     name: str = "verify",
     share: float = 1.0,
     before: int = 0,
+    reach: float = 1.0,
+    last: bool = True,
 ) -> Verdict:
     """Measure candidates until the best one that meets the budget is found.
+
+    What a group that failed took of its forecasts, upper bounds included, the next one would take too: finalists that
+    would then not pass are left out.
 
     Args:
         job: budget, alpha, number of finalists, sessions per finalist.
@@ -63,11 +71,25 @@ def verify(
         name: of this round of verification, unique in the search.
         share: of the job's risk that this round may take.
         before: candidates verified in earlier rounds; ranks go on from there.
+        reach: of the earlier rounds.
+        last: whether no round follows: then the candidate that is surest to be fast enough is tried, too. It is also
+            where nothing else can be.
     """
     measured: dict[Plan, Measurement] = {}
-    tried = 0
+    misses, reaches = list[float](), list[float]()
     alpha = share * job.alpha / max(min(job.finalists + 1, len(candidates)), 1)
-    for number, group in enumerate(_groups(job, candidates)):
+    hopeful = ranking(point for point in candidates if point.within >= HOPE)
+    finalists, rest = hopeful[: job.finalists], hopeful[job.finalists :]
+    number = tried = 0
+    while True:
+        needed = job.budget.max_ms / (_mean(misses) if misses else reach)
+        group = [point for point in finalists if point.latency_ms <= needed][:GROUP]
+        finalists = [point for point in finalists if point not in group]
+        if not group and (last or not tried):
+            rest, group = [], _surest([*finalists, *rest])
+            finalists = []
+        if not group:
+            return Verdict(None, None, measured, tried, _mean(reaches))
         records = [
             measure(job, rig, journal, f"{name}:{number}:{session}", [p.plan for p in group], True, scale)
             for session in range(job.sessions)
@@ -82,20 +104,23 @@ def verify(
             tried += 1
             if accepted and winner is None:
                 winner = point, decision
+            if math.isfinite(decision.upper_ms):
+                misses.append(decision.upper_ms / point.latency_ms)
+                reaches.append(decision.upper_ms / decision.estimate_ms)
+        number += 1
         if winner is not None:
-            return Verdict(*winner, measured, tried)
-    return Verdict(None, None, measured, tried)
+            return Verdict(*winner, measured, tried, _mean(reaches))
 
 
-def _groups(job: Job, candidates: Sequence[Point]) -> Iterator[list[Point]]:
-    """Finalists by metric, a few at a time; last the one that is surest to be fast enough."""
-    hopeful = ranking(point for point in candidates if point.within >= HOPE)
-    finalists = hopeful[: job.finalists]
-    for start in range(0, len(finalists), GROUP):
-        yield finalists[start : start + GROUP]
-    rest = [point for point in hopeful if point not in finalists]
-    if rest:
-        yield [max(rest, key=lambda point: (point.within, point.metric))]
+def _surest(points: Sequence[Point]) -> list[Point]:
+    """The point that is surest to be fast enough; none of none."""
+    return [max(points, key=lambda point: (point.within, point.metric))] if points else []
+
+
+def _mean(factors: Iterable[float]) -> float:
+    """Geometric mean; 1 of nothing."""
+    logs = [math.log(factor) for factor in factors]
+    return math.exp(math.fsum(logs) / len(logs)) if logs else 1.0
 
 
 def _say(

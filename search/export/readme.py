@@ -44,8 +44,8 @@ Fine-tuning stays possible:
 _SERVE = """
 ## Serve
 
-The latencies are those of a process that keeps its memory. On a CPU under Linux forwards may otherwise take a tenth longer, so
-set these variables for the process that serves the model:
+The latencies are those of a process that keeps its memory. On a CPU under Linux forwards may otherwise take a tenth
+longer, so set these variables for the process that serves the model:
 
 ```console
 $ export {variables}

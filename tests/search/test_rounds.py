@@ -26,6 +26,15 @@ def test_forecasts_that_flatter_are_corrected_by_the_finalists(fit_and_run: Run,
     assert answer.latency.median_ms > 0.85 * 30.0
 
 
+@pytest.mark.parametrize("factor", [0.98, 0.96, 0.92])
+def test_however_much_they_flatter_the_budget_is_used(fit_and_run: Run, model: dict[str, Any], factor: float) -> None:  # noqa: F811
+    answer = fit_and_run(26.0, {"evaluations": 24}, models=(flattering(model, factor),)).answer
+    assert answer.latency is not None and answer.decision is not None
+    assert answer.decision["upper_ms"] <= 26.0
+    # the next best of what had been evaluated takes 0.81 of it
+    assert answer.latency.median_ms > 0.93 * 26.0
+
+
 def test_further_rounds_ask_on_where_the_first_one_ended(fit_and_run: Run, model: dict[str, Any]) -> None:  # noqa: F811
     ran = fit_and_run(30.0, {"evaluations": 24}, models=(flattering(model, 0.85),))
     rounds = [event.data["round"] for event in ran.of("ask")]

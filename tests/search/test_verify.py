@@ -34,15 +34,25 @@ class Scripted:
 
 
 def run(
-    ms: Sequence[float], within: Sequence[float] | None = None, **changes: Any
+    ms: Sequence[float],
+    within: Sequence[float] | None = None,
+    forecasts: Sequence[float] | None = None,
+    last: bool = True,
+    reach: float = 1.0,
+    **changes: Any,
 ) -> tuple[Verdict, Scripted, list[Event]]:
     """Verify candidates whose metric falls from the first to the last, against a budget of 30 ms."""
     rig, events = Scripted(ms), list[Event]()
     asked: Job = job(30.0, **changes)
     chances = within or [0.9] * len(ms)
-    points = [Point(PLANS[i], 50.0 - i, 29.0, 28.0, 30.0, chance) for i, chance in enumerate(chances)]
+    expected = forecasts or [29.0] * len(ms)
+    points = [Point(PLANS[i], 50.0 - i, expected[i], 28.0, 30.0, chance) for i, chance in enumerate(chances)]
     scale = Scale(SPACE.dense, 30.0, 0.0)
-    return verify(asked, cast(Rig, rig), Journal(events.append), points[::-1], scale), rig, events
+    return (
+        verify(asked, cast(Rig, rig), Journal(events.append), points[::-1], scale, reach=reach, last=last),
+        rig,
+        events,
+    )
 
 
 def test_takes_the_best_that_passes_and_measures_no_more_groups() -> None:
@@ -55,18 +65,44 @@ def test_takes_the_best_that_passes_and_measures_no_more_groups() -> None:
 
 
 def test_goes_down_the_list_when_a_group_fails() -> None:
-    verdict, rig, _ = run([31, 31, 31, 29])
+    verdict, rig, _ = run([31, 31, 31, 29], forecasts=[30, 30, 30, 28])
     assert verdict.winner is not None and verdict.winner.plan == PLANS[3]
     assert verdict.tried == 4
     assert [session for session, _ in rig.sessions] == ["verify:0:0", "verify:0:1", "verify:1:0", "verify:1:1"]
 
 
 def test_tries_no_more_than_the_finalists_and_the_surest_of_the_rest() -> None:
-    verdict, rig, _ = run([31.0] * 10, within=[0.9] * 9 + [0.99], finalists=4)
+    verdict, rig, _ = run([30.0] * 10, within=[0.9] * 9 + [0.99], forecasts=[29.9] * 3 + [29.0] * 7, finalists=4)
     assert verdict.winner is None
     assert verdict.tried == 5
     assert rig.sessions[-1][1] == [PLANS[9]]
     assert set(verdict.measured) == {*PLANS[:4], PLANS[9]}
+
+
+def test_finalists_that_would_fail_as_the_group_before_them_are_left_out() -> None:
+    ms, forecasts = [31.0, 31.0, 31.0, 30.5, 28.0, 20.0], [29.0, 29.0, 29.0, 28.9, 26.5, 19.0]
+    verdict, rig, _ = run(ms, forecasts=forecasts)
+    assert verdict.winner is not None and verdict.winner.plan == PLANS[4]
+    assert rig.sessions[-1][1] == [PLANS[4], PLANS[5]]
+
+
+def test_the_surest_one_waits_until_no_round_is_left() -> None:
+    ms, within = [31.0] * 3 + [30.5, 20.0], [0.9] * 4 + [1.0]
+    for last in (False, True):
+        verdict, rig, _ = run(ms, within, forecasts=[29.0] * 5, last=last)
+        assert verdict.tried == (4 if last else 3)
+        assert (verdict.winner is not None) is last
+        assert verdict.reach > 1.0
+    assert rig.sessions[-1][1] == [PLANS[4]]
+
+
+def test_earlier_rounds_say_how_far_below_the_budget_a_forecast_must_be() -> None:
+    verdict, rig, _ = run([29.5, 27.0], forecasts=[29.5, 27.0], reach=1.05)
+    assert rig.sessions[0][1] == [PLANS[1]]
+    assert verdict.winner is not None
+    # with nothing else to try, the surest one is tried nevertheless
+    verdict, rig, _ = run([29.5, 29.5], [0.5, 0.6], forecasts=[29.5, 29.5], reach=1.05, last=False)
+    assert [plans for _, plans in rig.sessions] == [[PLANS[1]]] * 2
 
 
 def test_a_hopeless_candidate_is_not_worth_a_session() -> None:
