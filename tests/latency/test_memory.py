@@ -10,9 +10,15 @@ import pytest
 from latency.memory import KEEPING, chosen, describe
 from latency.timers.host import minor_faults
 
+# where the kernel hands out huge pages, a thousand faults become two
+SMALL_PAGES = """
+import ctypes
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE
+"""
+
 # a heap as plans in turn leave it: blocks of 8 MiB come and go above a small one that stays
-FORWARDS = """
-import ctypes, json, sys
+FORWARDS = f"""{SMALL_PAGES}
+import json, sys
 from latency.memory import keep_memory
 from latency.timers.host import minor_faults
 
@@ -72,7 +78,7 @@ def test_faults_only_grow() -> None:
 
 
 # what a search does: plans of one backbone take turns in one process
-TURNS = """
+TURNS = f"""{SMALL_PAGES}
 import json
 from latency.runtimes import make_timer
 from latency.setting import Setting
