@@ -46,7 +46,7 @@ def finished(server: LiveServer) -> str:
     return finished_search(server.client, name="front door camera", labels={"team": "vision"})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop is the thread's; nothing else could run one
 def browser() -> Iterator[Browser]:
     """Chromium."""
     with chromium() as started:
