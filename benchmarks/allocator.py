@@ -5,7 +5,6 @@ Fresh processes take turns, with glibc's defaults and with memory kept (docs/lat
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -13,7 +12,8 @@ from statistics import median
 
 import torch
 
-from latency.memory import KEEPING
+from latency.memory import KEEPING, chosen
+from latency.timers.host import minor_faults
 from models.zoo import build
 
 CASES = (("sparsevit_tiny", 224), ("sparsevit_tiny", 448), ("stvit_small_backbone", 448), ("svit_adapter_tiny", 448))
@@ -29,15 +29,16 @@ def forwards(name: str, size: int) -> list[tuple[float, int]]:
     found = []
     with torch.no_grad():
         for _ in range(WARM + FORWARDS):
-            faults, started = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
+            faults, started = minor_faults(), time.perf_counter()
             backbone(images)
             elapsed = 1e3 * (time.perf_counter() - started)
-            found.append((elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults))
+            found.append((elapsed, minor_faults() - faults))
     return found[WARM:]
 
 
 def _process(name: str, size: int, variables: dict[str, str]) -> list[tuple[float, int]]:
-    plain = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
+    tuned = chosen()
+    plain = {key: value for key, value in os.environ.items() if key not in tuned}
     command = [sys.executable, "-m", "benchmarks.allocator", name, str(size)]
     done = subprocess.run(command, env={**plain, **variables}, check=True, capture_output=True, text=True)
     found: list[tuple[float, int]] = json.loads(done.stdout)

@@ -45,7 +45,7 @@ def fingerprint(setting: Setting, inputs: str | None = None) -> Device:
         hardware: dict[str, Any] = {"kind": "sim", "seed": index}
         name = f"simulated device {index}"
     elif setting.kind == "cpu":
-        hardware = {"kind": "cpu", **_processor(), **memory.describe(), **_torch_cpu(setting.threads)}
+        hardware = {"kind": "cpu", **_processor(), **_torch_cpu(setting.threads)}
         name = f"{hardware['model']}, {hardware['threads']} threads"
     else:
         hardware = {"kind": "cuda", **_gpu(index), **_torch_gpu()}
@@ -80,6 +80,7 @@ def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _processor() -> dict[str, Any]:
     info = _cpuinfo()
+    pages = re.search(r"\[(\w+)\]", _line("/sys/kernel/mm/transparent_hugepage/enabled") or "")
     flags = set((info.get("flags") or info.get("Features") or "").split())
     return {
         "model": info.get("model name") or platform.processor() or platform.machine(),
@@ -91,6 +92,8 @@ def _processor() -> dict[str, Any]:
         "no_turbo": _line("/sys/devices/system/cpu/intel_pstate/no_turbo"),
         "numa_nodes": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or None,
         "quota": _quota(),
+        "memory": memory.describe(),
+        "huge_pages": pages and pages[1],
     }
 
 

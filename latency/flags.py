@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from latency.memory import KEEPING
+from latency.memory import KEEPING_TEXT
 
 CONTENDED = "contended"
 THROTTLED = "throttled"
@@ -27,8 +27,7 @@ EXPLANATIONS = {
     GRAPH_FALLBACK: "no CUDA graph could be used; eager forwards were timed instead",
     COMPILE_FALLBACK: "the model could not be compiled; eager forwards were timed instead",
     ALLOCATOR_GREW: "memory was allocated during blocks",
-    PAGE_FAULTS: "forwards get their memory from the kernel anew; a process that keeps it is faster: "
-    + " ".join(f"{name}={value}" for name, value in KEEPING.items()),
+    PAGE_FAULTS: "forwards get their memory from the kernel anew; a process that keeps it is faster: " + KEEPING_TEXT,
     NOT_STATIONARY: "the times still moved when the warm-up ended",
     REFERENCE_UNSTABLE: "the reference strayed by more than 5 % and pausing did not help",
     DEVICE_BUSY: "the reference was over 10 % slow for a minute, as by another job; on a GPU measuring was cut short",

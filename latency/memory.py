@@ -13,6 +13,9 @@ from typing import Any
 KEEPING = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 """The same for a process that serves a model: variables of its environment."""
 
+KEEPING_TEXT = " ".join(f"{name}={value}" for name, value in KEEPING.items())
+"""As they are given to a shell."""
+
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _NEVER = -1
 
@@ -37,15 +40,9 @@ def chosen() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def describe() -> dict[str, Any]:
-    """What decides how forwards get their memory, for the fingerprint of a CPU."""
-    try:
-        pages = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="utf-8")
-    except OSError:
-        pages = ""
-    selected = re.search(r"\[(\w+)\]", pages)
-    default = "default" if _mallopt() is None else "kept"
-    return {"memory": chosen() or default, "huge_pages": selected and selected[1]}
+def describe() -> str | dict[str, str]:
+    """How forwards get their memory while they are timed, for the fingerprint of a CPU."""
+    return chosen() or ("default" if _mallopt() is None else "kept")
 
 
 def _mallopt() -> Any:

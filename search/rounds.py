@@ -107,7 +107,7 @@ class Rounds:
         self.asked += proposing.asked
 
     def _verify(self, candidates: list[Point], name: str, share: float, last: bool) -> Verdict:
-        before, reach = self._verdict.tried, self._verdict.reach
+        before, reach = self._verdict.tried, self._steering.reach
         added = verify(self._job, self._rig, self._journal, candidates, self._scale, name, share, before, reach, last)
         self._verdict = replace(
             added,

@@ -1,8 +1,8 @@
 """Steering: what the latency model says about plans, in the terms of one budget."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 from latency.predictor import LatencyModel
 from latency.record import Measurement
@@ -44,12 +44,12 @@ class Steering:
         self._budget = budget
         self._tail = tail
         self._ratios: list[float] = []
-        self._reach = 1.0
+        self.reach = 1.0
 
     @property
     def correction(self) -> float:
         """Factor on the model's predictions: the geometric mean of measured over predicted; 1 before `learn`."""
-        return math.exp(math.fsum(map(math.log, self._ratios)) / len(self._ratios)) if self._ratios else 1.0
+        return geometric_mean(self._ratios) if self._ratios else 1.0
 
     def learn(self, measured: Iterable[Measurement], reach: float = 1.0) -> None:
         """Correct the forecasts by finalists that were measured.
@@ -61,7 +61,7 @@ class Steering:
             measured: the finalists.
             reach: what their upper bounds were of their estimates: a plan must be so much faster to be shown to pass.
         """
-        self._reach = reach
+        self.reach = reach
         records = list(measured)
         predicted = self._model.predict_ms([record.plan for record in records])
         self._ratios += [record.median_ms / float(ms) for record, ms in zip(records, predicted, strict=True)]
@@ -77,7 +77,7 @@ class Steering:
 
     def excess(self, plans: Sequence[Plan]) -> list[float]:
         """(conservative bound - budget) / budget; <= 0: probably feasible."""
-        factor = self._factor * self._reach
+        factor = self._factor * self.reach
         uppers = self._model.upper_ms(plans, RISK)
         middles = self._model.predict_ms(plans)
         return [

@@ -5,8 +5,9 @@ finalists are measured in groups, best metric first, and the accepted risk is sh
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import geometric_mean
 from typing import Any
 
 from latency.decision import Decision
@@ -82,14 +83,13 @@ def verify(
     finalists, rest = hopeful[: job.finalists], hopeful[job.finalists :]
     number = tried = 0
     while True:
-        needed = job.budget.max_ms / (_mean(misses) if misses else reach)
+        needed = job.budget.max_ms / (geometric_mean(misses) if misses else reach)
         group = [point for point in finalists if point.latency_ms <= needed][:GROUP]
         finalists = [point for point in finalists if point not in group]
         if not group and (last or not tried):
-            rest, group = [], _surest([*finalists, *rest])
-            finalists = []
+            group, finalists, rest = _surest([*finalists, *rest]), [], []
         if not group:
-            return Verdict(None, None, measured, tried, _mean(reaches))
+            return Verdict(None, None, measured, tried, geometric_mean(reaches) if reaches else 1.0)
         records = [
             measure(job, rig, journal, f"{name}:{number}:{session}", [p.plan for p in group], True, scale)
             for session in range(job.sessions)
@@ -109,18 +109,12 @@ def verify(
                 reaches.append(decision.upper_ms / decision.estimate_ms)
         number += 1
         if winner is not None:
-            return Verdict(*winner, measured, tried, _mean(reaches))
+            return Verdict(*winner, measured, tried, geometric_mean(reaches) if reaches else 1.0)
 
 
 def _surest(points: Sequence[Point]) -> list[Point]:
     """The point that is surest to be fast enough; none of none."""
     return [max(points, key=lambda point: (point.within, point.metric))] if points else []
-
-
-def _mean(factors: Iterable[float]) -> float:
-    """Geometric mean; 1 of nothing."""
-    logs = [math.log(factor) for factor in factors]
-    return math.exp(math.fsum(logs) / len(logs)) if logs else 1.0
 
 
 def _say(

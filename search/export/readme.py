@@ -1,6 +1,6 @@
 """`README.md` of a bundle: what it is, and the exact commands."""
 
-from latency.memory import KEEPING
+from latency.memory import KEEPING_TEXT
 from search.export.subject import Subject, call, verdict
 from search.tasks import TASKS
 
@@ -86,7 +86,7 @@ def readme(subject: Subject, name: str, weights: str | None, free: bool = False)
     else:
         parts.append("\nThis target has no model, so there is no config and there are no weights to fine-tune.\n")
     if subject.device.get("details", {}).get("key", {}).get("memory") == "kept":
-        parts.append(_SERVE.format(variables=" ".join(f"{name}={value}" for name, value in KEEPING.items())))
+        parts.append(_SERVE.format(variables=KEEPING_TEXT))
     parts.append(_VERIFY)
     parts.append(_files(weights, free))
     return "\n".join(parts)

@@ -43,9 +43,10 @@ def test_the_manifest_says_where_the_numbers_come_from(bundle: Bundle) -> None:
 
 
 def test_the_readme_says_how_to_serve_what_was_timed(tmp_path: Path) -> None:
-    for memory, told in (("kept", True), ("default", False), ({"MALLOC_ARENA_MAX": "1"}, False)):
+    cases = (("kept", True), ("default", False), ({"MALLOC_ARENA_MAX": "1"}, False))
+    for number, (memory, told) in enumerate(cases):
         device = {"name": "a CPU", "details": {"key": {"memory": memory}}}
-        bundle = write_bundle(replace(subject(), device=device), tmp_path / str(len(memory)))
+        bundle = write_bundle(replace(subject(), device=device), tmp_path / str(number))
         assert ("export MALLOC_MMAP_MAX_=0 " in (bundle.path / "README.md").read_text()) is told
 
 

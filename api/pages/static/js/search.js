@@ -82,9 +82,8 @@ function tabulate(name) {
 }
 
 // Fetching: a part is stale, and wanted when it is near the screen; never twice at once, never more often than its pause.
-const parts = Object.fromEntries(Object.keys(fetchers).map((name) => [name, { stale: true, near: ["live", "front", "stages"].includes(name), busy: false, at: -Infinity }]));
+const parts = Object.fromEntries(Object.keys(fetchers).map((name) => [name, { stale: true, near: ["live", "front", "stages"].includes(name), busy: null, at: -Infinity }]));
 
-const pending = new Set();
 let leaving = false;
 
 async function refresh() {
@@ -92,11 +91,10 @@ async function refresh() {
   const now = performance.now();
   for (const [name, part] of Object.entries(parts)) {
     if (!part.stale || !part.near || part.busy || now - part.at < (PAUSE[name] || 2500)) continue;
-    Object.assign(part, { stale: false, busy: true, at: now });
-    const fetching = fetchers[name]()
+    const busy = fetchers[name]()
       .catch((error) => failed(part, error))
-      .finally(() => { part.busy = false; pending.delete(fetching); });
-    pending.add(fetching);
+      .finally(() => { part.busy = null; });
+    Object.assign(part, { stale: false, busy, at: now });
   }
 }
 
@@ -144,7 +142,7 @@ function progress(data) {
 // A fetch that found the search gone would reload this page while it goes to the list, so nothing is asked from before it is removed.
 async function remove() {
   leaving = true;
-  await Promise.allSettled(pending);
+  await Promise.allSettled(Object.values(parts).map((part) => part.busy));
   live.close();
   try {
     await sendJson("DELETE", `/v1/searches/${id}`);
